@@ -8,6 +8,8 @@
 
 namespace xos {
 
+inline constexpr char kVersion[] = "0.1.0";  // meson.build has the same
+
 // Paths. All under root-owned 0755 directories unless said otherwise.
 inline constexpr char kRunDir[] = "/run/xos";
 inline constexpr char kAccountsFile[] = "/run/xos/accounts";          // mapped by every process

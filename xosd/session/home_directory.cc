@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -88,6 +89,8 @@ Outcome<void> make_home(const Home& home) {
     if (!root) return std::unexpected(root.error());
     auto vo = open_or_make(root->get(), home.vo.c_str(), home.root + "/" + home.vo);
     if (!vo) return std::unexpected(vo.error());
+    // two first sessions at once: the second waits and finds the home made
+    if (flock(vo->get(), LOCK_EX) != 0) return failure_errno(errno, "cannot lock {}/{}", home.root, home.vo);
     struct stat st{};
     if (fstatat(vo->get(), home.user.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0) {
         if (S_ISDIR(st.st_mode) && st.st_uid == home.uid) return {};
