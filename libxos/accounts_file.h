@@ -1,9 +1,9 @@
 // The accounts file as its readers see it: who exists, in which groups, in which VOs.
 //
-// Owns: look-ups in a mapped accounts file. Process: any, modules included (libc only, no exceptions, no allocation).
-// Trusts: that the bytes do not shrink under it (the writer never truncates); not what they say: every offset is
-// checked against the mapped size, every slot and record against its check.
-// Errors of all look-ups: Errc::not_found where a sound file has no such entry; Errc::unavailable where the file is
+// Owns: look-ups in a mapped accounts file. Process: any, modules included (libc only, no exceptions, no
+// allocation). Trusts: that the bytes do not shrink under it (the writer never truncates); not what they say:
+// every offset is checked against the mapped size, every slot and record against its check. Errors of all
+// look-ups: Errc::not_found where a sound file has no such entry; Errc::unavailable where the file is
 // corrupt. No look-up makes a system call. How a process gets at its file: accounts_source.h.
 #pragma once
 
@@ -16,7 +16,8 @@
 
 namespace xos {
 
-// All views point into the file: they live as long as its mapping (a PinnedAccounts). Every text is followed by NUL.
+// All views point into the file: they live as long as its mapping (a PinnedAccounts). Every text is followed
+// by NUL.
 struct VoBlock {
     std::string_view vo;
     uint32_t base = 0;  // first uid
@@ -26,7 +27,7 @@ struct VoBlock {
 struct AccountView {
     std::string_view name, gecos, home, shell;
     uint32_t uid = 0, gid = 0;
-    std::string_view text;          // name NUL gecos NUL home NUL shell NUL in one piece
+    std::string_view text;             // name NUL gecos NUL home NUL shell NUL in one piece
     const uint32_t* groups = nullptr;  // gids of its groups, the primary one not among them
     uint32_t group_count = 0;
 };
@@ -38,8 +39,8 @@ struct GroupView {
     uint32_t member_count = 0;
 };
 
-// A place in an enumeration; plain memory. Default: at the start. It stays right when the file is replaced between
-// two calls: what is there all the time is given exactly once.
+// A place in an enumeration; plain memory. Default: at the start. It stays right when the file is replaced
+// between two calls: what is there all the time is given exactly once.
 struct AccountsCursor {
     uint64_t seed = 0;   // of the file that index belongs to
     uint32_t index = 0;  // next slot there
@@ -51,8 +52,8 @@ struct AccountsCursor {
 class AccountsFile {
   public:
     AccountsFile() = default;
-    // A view of size bytes at data (aligned to 8), which it does not own. Errc::unavailable: no accounts file of
-    // this ABI, corrupt, or retired.
+    // A view of size bytes at data (aligned to 8), which it does not own. Errc::unavailable: no accounts file
+    // of this ABI, or corrupt. Whether it is retired is the caller's question.
     static Result<AccountsFile> attach(const void* data, size_t size);
 
     // Accepted VOs only.

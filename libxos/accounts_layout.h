@@ -1,14 +1,14 @@
 // The layout of the accounts file, byte for byte.
 //
-// Owns: what xosd writes and every process maps; nothing else knows an offset. Process: any, modules included.
-// Trusts: nothing; a reader checks each number against the mapped size before it follows it.
+// Owns: what xosd writes and every process maps; nothing else knows an offset. Process: any, modules
+// included. Trusts: nothing; a reader checks each number against the mapped size before it follows it.
 //
-// Header | hash tables and lists of 8-byte slots | arena of immutable records. All numbers little-endian in the
-// machine's own width rules (x86-64, aarch64). A slot names a record and is replaced by one release store; a record
-// never changes and its room is never used again, so a reader needs no lock and can see no torn record. A whole new
-// file is renamed over the old one, and then `retired` is set in the old one.
-// Versions: a reader takes files of its own kAccountsAbi only, but any header_size from its own upwards: sections
-// added at the end of the header are ignored by modules that were loaded before they existed.
+// Header | hash tables and lists of 8-byte slots | arena of immutable records. All numbers little-endian in
+// the machine's own width rules (x86-64, aarch64). A slot names a record and is replaced by one release
+// store; a record never changes and its room is never used again, so a reader needs no lock and can see no
+// torn record. A whole new file is renamed over the old one, and then `retired` is set in the old one.
+// Versions: a reader takes files of its own kAccountsAbi only, but any header_size from its own upwards:
+// sections added at the end of the header are ignored by modules that were loaded before they existed.
 #pragma once
 
 #include <cstddef>
@@ -19,9 +19,9 @@ namespace xos {
 
 inline constexpr char kAccountsMagic[8] = {'x', 'o', 's', 'a', 'c', 'c', 't', '\n'};
 inline constexpr uint32_t kAccountsAbi = 1;
-inline constexpr size_t kAccountsUnit = 8;                    // slots count records' places in units of 8 bytes
+inline constexpr size_t kAccountsUnit = 8;  // slots count records' places in units of 8 bytes
 inline constexpr uint64_t kAccountsSizeMax = uint64_t{1} << 35;  // what 32 bits of units reach
-inline constexpr uint32_t kAccountsProbeMax = 4096;           // a chain longer than this is no file of ours
+inline constexpr uint32_t kAccountsProbeMax = 4096;  // a chain longer than this is no file of ours
 
 enum class AccountsSection : uint32_t {
     by_vo,       // hash of a VO's name
@@ -61,7 +61,8 @@ inline constexpr size_t kAccountsCheckedFrom = offsetof(AccountsHeader, file_siz
 static_assert(kAccountsCheckedFrom == 64 && sizeof(AccountsHeader) == 168);
 
 // A slot: unit of the record (32 bits), tag of the key's hash (16), check (16).
-inline constexpr uint32_t kSlotEmpty = 0;      // ends a chain; its check keeps a page of zeros from meaning "nobody"
+inline constexpr uint32_t kSlotEmpty =
+    0;  // ends a chain; its check keeps a page of zeros from meaning "nobody"
 inline constexpr uint32_t kSlotTombstone = 1;  // was deleted: a chain goes on over it
 
 enum class AccountsRecordKind : uint16_t { vo = 0x5601, account = 0x5602, group = 0x5603 };
@@ -135,11 +136,15 @@ inline uint64_t hash_number(uint32_t number, uint64_t seed) {
 }
 
 // Where a key's chain starts and what its slots carry.
-inline uint32_t hash_index(uint64_t hash, uint32_t slots) { return static_cast<uint32_t>(hash) & (slots - 1); }
-inline uint16_t hash_tag(uint64_t hash) { return static_cast<uint16_t>(hash >> 48); }
+inline uint32_t hash_index(uint64_t hash, uint32_t slots) {
+    return static_cast<uint32_t>(hash) & (slots - 1);
+}
+inline uint16_t hash_tag(uint64_t hash) {
+    return static_cast<uint16_t>(hash >> 48);
+}
 
-// The check holds the slot's own section and index, so that a block of the file in a wrong place is noticed too.
-// Any single wrong byte changes it.
+// The check holds the slot's own section and index, so that a block of the file in a wrong place is noticed
+// too. Any single wrong byte changes it.
 inline uint16_t slot_check(uint32_t unit, uint16_t tag, AccountsSection section, uint32_t index) {
     const uint32_t place = (static_cast<uint32_t>(section) + 1) * 0x9E37u ^ index ^ index >> 16;
     return static_cast<uint16_t>(unit ^ unit >> 16 ^ tag ^ place ^ 0xA55A);
@@ -148,8 +153,12 @@ inline uint64_t make_slot(uint32_t unit, uint16_t tag, AccountsSection section, 
     return unit | static_cast<uint64_t>(tag) << 32 |
            static_cast<uint64_t>(slot_check(unit, tag, section, index)) << 48;
 }
-inline uint32_t slot_unit(uint64_t slot) { return static_cast<uint32_t>(slot); }
-inline uint16_t slot_tag(uint64_t slot) { return static_cast<uint16_t>(slot >> 32); }
+inline uint32_t slot_unit(uint64_t slot) {
+    return static_cast<uint32_t>(slot);
+}
+inline uint16_t slot_tag(uint64_t slot) {
+    return static_cast<uint16_t>(slot >> 32);
+}
 inline bool slot_holds(uint64_t slot, AccountsSection section, uint32_t index) {
     return slot_check(slot_unit(slot), slot_tag(slot), section, index) == slot >> 48;
 }

@@ -1,13 +1,13 @@
 // The one mapping of the accounts file that a process keeps, and its pins.
 //
 // Owns: mapping, unmapping and replacing the file under running readers. Process: any, modules included.
-// Trusts: a regular file that only root can have written: owner 0 (or, in a user namespace, an owner from outside of
-// it: see is_trusted_owner in accounts_source.cc), not writable for others.
+// Trusts: a regular file that only root can have written: owner 0 (or, in a user namespace, an owner from
+// outside of it: see is_trusted_owner in accounts_source.cc), not writable for others.
 //
-// After the first call a pin makes no system call while the file stays in its place: a retired file is noticed by one
-// load. No lock, no allocation, no file descriptor kept, so a call may be made from any thread, in a signal handler,
-// and in a child that was forked in the middle of another thread's call: the counts of pins lie in memory that a fork
-// wipes (MADV_WIPEONFORK), the mapping itself is inherited.
+// After the first call a pin makes no system call while the file stays in its place: a retired file is
+// noticed by one load. No lock, no allocation, no file descriptor kept, so a call may be made from any
+// thread, in a signal handler, and in a child that was forked in the middle of another thread's call: the
+// counts of pins lie in memory that a fork wipes (MADV_WIPEONFORK), the mapping itself is inherited.
 #pragma once
 
 #include <atomic>
@@ -33,12 +33,15 @@ class PinnedAccounts : public AccountsFile {
 
   private:
     friend class AccountsSource;
-    // source == nullptr: a mapping of its own, unmapped with it.
-    PinnedAccounts(const AccountsFile& file, AccountsSource* source, uint64_t current, uint64_t incarnation)
-        : AccountsFile(file), source_(source), current_(current), incarnation_(incarnation) {}
-    AccountsSource* source_;
-    uint64_t current_;
-    uint64_t incarnation_;
+    friend Result<PinnedAccounts> map_accounts(const char* path);
+    struct Pin {
+        AccountsSource* source = nullptr;  // null: a mapping of its own, unmapped with this
+        uint64_t current = 0;              // AccountsSource::current_ when it was pinned
+        uint64_t incarnation = 0;
+        size_t stripe = 0;
+    };
+    PinnedAccounts(const AccountsFile& file, const Pin& pin) : AccountsFile(file), pin_(pin) {}
+    Pin pin_;
 };
 
 class AccountsSource {
@@ -48,8 +51,8 @@ class AccountsSource {
     AccountsSource(const AccountsSource&) = delete;
     AccountsSource& operator=(const AccountsSource&) = delete;
 
-    // Errc::unavailable: absent, unreadable, not root's, corrupt or of another ABI; Error::sys says why where the
-    // system did. May change errno.
+    // Errc::unavailable: absent, unreadable, not root's, corrupt or of another ABI; Error::sys says why where
+    // the system did. May change errno.
     [[nodiscard]] Result<PinnedAccounts> pin();
 
   private:
@@ -65,10 +68,10 @@ class AccountsSource {
 
     [[nodiscard]] Result<Guards*> find_guards();
     [[nodiscard]] Result<AccountsFile> map_file() const;
-    [[nodiscard]] Result<PinnedAccounts> replace(uint64_t expected, uint64_t incarnation);
+    [[nodiscard]] Result<PinnedAccounts> replace(uint64_t expected, Guards& guards, uint64_t incarnation);
     [[nodiscard]] int claim_slot(uint64_t incarnation);
     void reclaim(size_t slot, Guards& guards);
-    void leave(uint64_t current, uint64_t incarnation);
+    void leave(const PinnedAccounts::Pin& pin);
 
     const char* path_;
     const char* boot_path_;
