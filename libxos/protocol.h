@@ -75,7 +75,7 @@ struct CloseSession {
 
 using Request = std::variant<KeysQuery, AccountQuery, OpenSession, CloseSession>;
 
-// Replies. reason is for the log: printable UTF-8 without control characters, may be empty with permit only.
+// Replies. reason is for the log: printable ASCII with blanks; empty with permit only.
 enum class Verdict : uint8_t {
     permit = 1,
     deny,
@@ -133,8 +133,8 @@ struct CloseReply {
 [[nodiscard]] Result<SessionReply> decode_session_reply(std::span<const std::byte> message);
 [[nodiscard]] Result<CloseReply> decode_close_reply(std::span<const std::byte> message);
 
-// Cuts text down to what a reason may be: control characters and bytes above kReasonMax are replaced or
-// dropped. Answers the view of what was written into buffer.
+// Makes text fit to be a reason: cut at kReasonMax, every byte that is not printable ASCII replaced by '?';
+// "no reason given" where nothing is left. Answers the view of what was written into buffer.
 std::string_view make_reason(std::string_view text, std::span<char, kReasonMax> buffer);
 
 }  // namespace xos

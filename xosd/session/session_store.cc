@@ -4,7 +4,7 @@
 #include <sys/pidfd.h>
 
 #include "common/log.h"
-#include "xosd/process_identity.h"
+#include "xosd/container/operation.h"
 
 namespace xos {
 namespace {
@@ -46,18 +46,18 @@ Outcome<void> SessionStore::load() {
     }
     for (auto& [session, start_time] : found) {
         const uint64_t id = session.id;
-        auto pidfd = open_process(session.pid, start_time);
+        auto process = open_process(session.pid, start_time);
         sessions_.emplace(id, std::move(session));
-        if (!pidfd)
+        if (!process)
             close(id, "its process ended while xosd was away");
-        else if (auto watched = watch(id, *std::move(pidfd)); !watched)
+        else if (auto watched = watch(id, std::move(process->pidfd)); !watched)
             return watched;
     }
     return {};
 }
 
 Outcome<uint64_t> SessionStore::open(LoginSession session, pid_t pid, UniqueFd pidfd) {
-    const auto start_time = process_start_time(pid);
+    const auto start_time = read_start_time(pid);
     if (!pidfd || !start_time) return failure(Errc::unavailable, "the process that opens the session has gone");
     auto insert = database_->prepare(
         "INSERT INTO session (login, uid, service, remote, serial, opened, expires, pid, start_time, chain)"
