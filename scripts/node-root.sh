@@ -65,10 +65,12 @@ install_packages() {
   name_host
   install -m 755 /mnt/files/policy-rc.d /usr/sbin/policy-rc.d
   install -m 755 /mnt/files/node-{service,notify,log} /usr/local/sbin/
+  touch /etc/default/locale
   echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/node
   export DEBIAN_FRONTEND=noninteractive PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
   cd /mnt/debs
-  apt-get install -y --no-install-recommends "$@" || { apt-get update && apt-get install -y --no-install-recommends "$@"; }
+  apt-get install -y --no-install-recommends --download-only "$@" || apt-get update
+  apt-get install -y --no-install-recommends "$@"
 }
 
 hold() { # what differs from node to node, then the log, for ever
