@@ -44,6 +44,14 @@ install_host_packages() { # COMMAND:PACKAGE ... ; installs the packages whose co
     >"$XOS_CACHE/host-packages.log" 2>&1 || die "apt-get failed, see $XOS_CACHE/host-packages.log"
 }
 
+close_odd_fds() { # what a job runner left open (3 and up) would stay open in daemons and stop checkpoints
+  local fd
+  for fd in "/proc/$BASHPID/fd/"*; do
+    fd=${fd##*/}
+    if [ "$fd" -gt 2 ] && [ "$fd" -ne 255 ]; then eval "exec $fd>&-"; fi # 255 is bash's own, closed on exec
+  done
+}
+
 host_mirror() { # the mirror this machine already uses, so that proxies and local mirrors are honoured
   local m
   m=$(sed -n 's/^URIs: *\([^ ]*\).*/\1/p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -n1)
