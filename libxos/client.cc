@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "libxos/errno_guard.h"
 #include "libxos/names.h"
 #include "libxos/unique_fd.h"
 
@@ -16,18 +17,6 @@ namespace xos {
 namespace {
 
 using std::chrono::milliseconds;
-
-// Our callers are guests in other people's processes: errno is the host's.
-class ErrnoGuard {
-  public:
-    ErrnoGuard() = default;
-    ErrnoGuard(const ErrnoGuard&) = delete;
-    ErrnoGuard& operator=(const ErrnoGuard&) = delete;
-    ~ErrnoGuard() { errno = saved_; }
-
-  private:
-    int saved_ = errno;
-};
 
 // The kernel's clock; not steady_clock::now(), which lives in libstdc++.
 milliseconds now() {
