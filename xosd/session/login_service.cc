@@ -148,21 +148,17 @@ void LoginService::make_home_then_finish(std::shared_ptr<Opening> opening) {
     const auto name = parse_login_name(opening->login);
     opening->home = Home{config_.home_root, std::string(name->vo), std::string(name->user), opening->grant.uid,
                          opening->grant.uid};
-    const uint64_t id = next_task_++;
-    auto task = ChildTask::start(
-        loop_, "home of " + opening->login, kHomeDeadline,
+    operations_.run(
+        "home of " + opening->login, kHomeDeadline,
         [home = opening->home]() -> Outcome<std::string> {
             if (auto made = make_home(home); !made) return std::unexpected(made.error());
-            return std::string();
+            return "";
         },
-        [this, id, opening](Outcome<std::string> made) {
-            const auto task_of_this_call = tasks_.extract(id);
+        [this, opening](Outcome<std::string> made) {
             if (made) return finish(*opening);
             log(Level::error, "session refused", {{"user", opening->login}, {"reason", made.error().message}});
             refuse(opening->reply, Failure{Errc::unavailable, made.error().message});
         });
-    if (!task) return refuse(opening->reply, task.error());
-    tasks_[id] = *std::move(task);
 }
 
 void LoginService::finish(Opening& opening) {

@@ -5,10 +5,8 @@
 // Every decision is one line in the log with its reason; every refusal leaves nothing behind.
 #pragma once
 
-#include <map>
-
 #include "common/event_loop.h"
-#include "xosd/child_task.h"
+#include "xosd/operation_watch.h"
 #include "xosd/node_config.h"
 #include "xosd/session/login_check.h"
 #include "xosd/session/session_store.h"
@@ -23,7 +21,7 @@ class LoginService : public PamHandler {
     // All are the daemon's and outlive the service.
     LoginService(EventLoop& loop, const NodeConfig& config, const TrustStore& trust, SessionStore& sessions,
                  VerifierClient& verifier)
-        : loop_(loop), config_(config), trust_(trust), sessions_(sessions), verifier_(verifier) {}
+        : config_(config), trust_(trust), sessions_(sessions), verifier_(verifier), operations_(loop) {}
 
     void answer_keys(const KeysQuery& query, std::function<void(const KeysReply&)> reply) override;
     void answer_account(const AccountQuery& query, std::function<void(const AccountReply&)> reply) override;
@@ -42,13 +40,11 @@ class LoginService : public PamHandler {
     void make_home_then_finish(std::shared_ptr<Opening> opening);
     void finish(Opening& opening);
 
-    EventLoop& loop_;
     const NodeConfig& config_;
     const TrustStore& trust_;
     SessionStore& sessions_;
     VerifierClient& verifier_;
-    std::map<uint64_t, std::unique_ptr<ChildTask>> tasks_;
-    uint64_t next_task_ = 1;
+    OperationSet operations_;
 };
 
 }  // namespace xos

@@ -1,7 +1,6 @@
 #include "xosd/session/session_store.h"
 
 #include <sys/epoll.h>
-#include <sys/pidfd.h>
 
 #include "common/log.h"
 #include "xosd/container/operation.h"

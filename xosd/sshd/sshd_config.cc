@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include "common/file.h"
 #include "libxos/names.h"
 #include "libxos/unique_fd.h"
+#include "xosd/container/pidfd.h"
 
 namespace xos {
 namespace {

@@ -220,8 +220,9 @@ void TrustStore::start_publishing() {
     std::vector<std::string> names;
     for (const auto& [name, vo] : vos_) names.push_back(name);
     const bool sshd = config_.manage_sshd;
-    auto task = ChildTask::start(
-        loop_, "accounts file and sshd block", kPublishDeadline,
+    publishing_ = true;
+    operations_.run(
+        "accounts file and sshd block", kPublishDeadline,
         [this, names, sshd]() -> Outcome<std::string> {
             auto writer = AccountsWriter::open(kAccountsFile, kAccountsBootFile);
             if (!writer) return std::unexpected(writer.error());
@@ -229,17 +230,12 @@ void TrustStore::start_publishing() {
             return sshd ? install_sshd_config(make_sshd_config(names)) : Outcome<std::string>("");
         },
         [this](Outcome<std::string> answer) {
-            const auto finished = std::move(publishing_);
+            publishing_ = false;
             if (!answer) log(Level::error, "accounts not published", {{"reason", answer.error().message}});
             for (const auto& done : std::exchange(current_, {}))
                 done(answer ? Outcome<void>() : std::unexpected(answer.error()));
             if (!waiting_.empty() && !publishing_) start_publishing();
         });
-    if (task) {
-        publishing_ = *std::move(task);
-        return;
-    }
-    for (const auto& done : std::exchange(current_, {})) done(std::unexpected(task.error()));
 }
 
 }  // namespace xos

@@ -13,7 +13,7 @@
 
 #include "common/event_loop.h"
 #include "common/sqlite.h"
-#include "xosd/child_task.h"
+#include "xosd/operation_watch.h"
 #include "xosd/identity/accounts_writer.h"
 #include "xosd/identity/uid_ledger.h"
 #include "xosd/node_config.h"
@@ -25,7 +25,7 @@ class TrustStore {
   public:
     // All outlive the store.
     TrustStore(EventLoop& loop, Database& database, UidLedger& ledger, const NodeConfig& config)
-        : loop_(loop), database_(database), ledger_(ledger), config_(config) {}
+        : database_(database), ledger_(ledger), config_(config), operations_(loop) {}
 
     // Reads the followed VOs back. One that does not open any more is left out, with a line in the log.
     Outcome<void> load();
@@ -54,12 +54,12 @@ class TrustStore {
     Outcome<void> store(TrustedVo& next, std::string_view bundle);
     void start_publishing();
 
-    EventLoop& loop_;
     Database& database_;
     UidLedger& ledger_;
     const NodeConfig& config_;
     std::map<std::string, std::unique_ptr<TrustedVo>, std::less<>> vos_;
-    std::unique_ptr<ChildTask> publishing_;
+    OperationSet operations_;
+    bool publishing_ = false;
     std::vector<std::function<void(Outcome<void>)>> waiting_, current_;
 };
 
