@@ -16,7 +16,7 @@ mount_root() {
   cd "$root"
   mount -t tmpfs -o mode=755,nosuid xos-node-run run
   mount -t tmpfs -o mode=1777,nosuid,nodev xos-node-tmp tmp
-  mkdir -p -m 1777 run/lock
+  mkdir -m 1777 run/lock
   mkdir -m 755 run/node
   mount --rbind /proc proc
   mount --rbind /sys sys
