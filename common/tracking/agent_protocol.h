@@ -27,7 +27,7 @@ inline constexpr size_t kAgentFdsMax = 16;
 inline constexpr size_t kJobNameMax = 128;
 inline constexpr size_t kCgroupPathMax = 4096;
 inline constexpr size_t kSnapshotPageMax = 32;
-inline constexpr size_t kAgentStateSize = 256 * 1024;  // of the memory that outlives an agent
+inline constexpr size_t kAgentStateSize = 1024 * 1024;  // of the memory that outlives an agent
 
 // The fixed descriptors of the agent program, and the order of those that Welcome carries.
 // Without a kernel filter only the first three exist.
