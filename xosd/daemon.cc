@@ -32,18 +32,22 @@ Outcome<SystemUser> find_system_user(const char* name) {
     return SystemUser{entry->pw_uid, entry->pw_gid};
 }
 
-}  // namespace
 
-Daemon::Daemon(EventLoop& l, Options o, NodeConfig c, Database d, UidLedger u)
-    : loop(l),
-      options(std::move(o)),
-      config(std::move(c)),
-      database(std::move(d)),
-      ledger(std::move(u)),
-      trust(loop, database, ledger, config),
-      sessions(database, loop) {}
+// Into place: the address stays, so that others may point to it.
+template <typename T>
+Outcome<void> take(Outcome<T> made, std::unique_ptr<T>& into) {
+    if (!made) return std::unexpected(made.error());
+    into = std::make_unique<T>(*std::move(made));
+    return {};
+}
+template <typename T>
+Outcome<void> take(Outcome<std::unique_ptr<T>> made, std::unique_ptr<T>& into) {
+    if (!made) return std::unexpected(made.error());
+    into = *std::move(made);
+    return {};
+}
 
-Outcome<void> Daemon::make_directories() {
+Outcome<void> make_directories() {
     constexpr std::pair<const char*, mode_t> kDirectories[] = {
         {kRunDir, 0755}, {kStateDir, 0711}, {kJobDir, 0711}, {kCheckpointDir, 0700}};
     for (const auto& [path, mode] : kDirectories)
@@ -51,38 +55,41 @@ Outcome<void> Daemon::make_directories() {
     return {};
 }
 
+}  // namespace
+
+Outcome<void> Daemon::load() {
+    auto read = load_node_config(options.config_path);
+    if (!read) return std::unexpected(read.error());
+    config = *std::move(read);
+    if (auto made = make_directories(); !made) return made;
+    if (auto opened = take(Database::open(kStateDatabase), database); !opened) return opened;
+    if (auto opened = take(UidLedger::open(*database), ledger); !opened) return opened;
+    trust = std::make_unique<TrustStore>(loop, *database, *ledger, config);
+    if (auto loaded = trust->load(); !loaded) return loaded;
+    sessions = std::make_unique<SessionStore>(*database, loop);
+    return sessions->load();
+}
+
 Outcome<void> Daemon::listen() {
     const auto keys = find_system_user(kKeysUser);
     if (!keys) return std::unexpected(keys.error());
-    auto started = VerifierClient::start(loop.get(), {});
-    if (!started) return std::unexpected(started.error());
-    verifier = *std::move(started);
-    logins = std::make_unique<LoginService>(loop, config, trust, sessions, *verifier);
-    auto server = PamServer::start(loop, {kPamSocket, keys->uid, keys->gid}, *logins);
-    if (!server) return std::unexpected(server.error());
-    pam = *std::move(server);
-    auto service = ControlServer::start(loop, kControlSocket);
-    if (!service) return std::unexpected(service.error());
-    control = *std::move(service);
+    auto verifier_options = installed_verifier();
+    if (!verifier_options) return std::unexpected(verifier_options.error());
+    if (auto started = take(VerifierClient::start(loop.get(), *verifier_options), verifier); !started) return started;
+    logins = std::make_unique<LoginService>(loop, config, *trust, *sessions, *verifier);
+    if (auto started = take(PamServer::start(loop, {kPamSocket, keys->uid, keys->gid}, *logins), pam); !started)
+        return started;
+    if (auto started = take(ControlServer::start(loop, kControlSocket), control); !started) return started;
     for (const auto bind : {bind_node_methods, bind_trust_methods, bind_session_methods})
         if (auto bound = bind(*control, *this); !bound) return bound;
     return {};
 }
 
 Outcome<std::unique_ptr<Daemon>> Daemon::start(EventLoop& loop, Options options) {
-    auto config = load_node_config(options.config_path);
-    if (!config) return std::unexpected(config.error());
-    if (auto made = make_directories(); !made) return std::unexpected(made.error());
-    auto database = Database::open(kStateDatabase);
-    if (!database) return std::unexpected(database.error());
-    auto ledger = UidLedger::open(*database);
-    if (!ledger) return std::unexpected(ledger.error());
-    std::unique_ptr<Daemon> daemon(
-        new Daemon(loop, std::move(options), *std::move(config), *std::move(database), *std::move(ledger)));
-    if (auto loaded = daemon->trust.load(); !loaded) return std::unexpected(loaded.error());
-    if (auto loaded = daemon->sessions.load(); !loaded) return std::unexpected(loaded.error());
+    std::unique_ptr<Daemon> daemon(new Daemon(loop, std::move(options)));
+    if (auto loaded = daemon->load(); !loaded) return std::unexpected(loaded.error());
     if (auto listening = daemon->listen(); !listening) return std::unexpected(listening.error());
-    daemon->trust.publish([](const Outcome<void>&) {});
+    daemon->trust->publish([](const Outcome<void>&) {});
     return daemon;
 }
 
@@ -94,7 +101,7 @@ Outcome<void> Daemon::reload() {
     }
     config = *std::move(next);
     log(Level::notice, "configuration reloaded", {{"rules", std::to_string(config.policy.rules.size())}});
-    trust.publish([](const Outcome<void>&) {});
+    trust->publish([](const Outcome<void>&) {});
     return {};
 }
 

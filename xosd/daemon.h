@@ -34,19 +34,20 @@ class Daemon {
     EventLoop& loop;
     Options options;
     NodeConfig config;
-    Database database;
-    UidLedger ledger;
-    TrustStore trust;
-    SessionStore sessions;
+    // in the order of their making: each may point to those above it
+    std::unique_ptr<Database> database;
+    std::unique_ptr<UidLedger> ledger;
+    std::unique_ptr<TrustStore> trust;
+    std::unique_ptr<SessionStore> sessions;
     std::unique_ptr<VerifierClient> verifier;
     std::unique_ptr<LoginService> logins;
     std::unique_ptr<PamServer> pam;
     std::unique_ptr<ControlServer> control;
 
   private:
-    Daemon(EventLoop& l, Options o, NodeConfig c, Database d, UidLedger u);
+    Daemon(EventLoop& l, Options o) : loop(l), options(std::move(o)) {}
+    Outcome<void> load();
     Outcome<void> listen();
-    static Outcome<void> make_directories();
 };
 
 }  // namespace xos

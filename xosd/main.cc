@@ -60,7 +60,7 @@ int serve(const Arguments& arguments) {
     auto hangup = loop->watch_signal(SIGHUP, [&] { (void)(*daemon)->reload(); });
     if (!term || !interrupt || !hangup) return 1;
     xos::log(xos::Level::notice, "xosd is ready",
-             {{"version", xos::kVersion}, {"vos", std::to_string((*daemon)->trust.all().size())}});
+             {{"version", xos::kVersion}, {"vos", std::to_string((*daemon)->trust->all().size())}});
     sd_notify(0, "READY=1");
     const auto ended = loop->run();
     sd_notify(0, "STOPPING=1");

@@ -11,12 +11,12 @@ namespace {
 
 Outcome<ControlReply> status(const Daemon& daemon) {
     uint64_t accounts = 0;
-    for (const auto& [name, vo] : daemon.trust.all()) accounts += vo->bundle.members.size();
+    for (const auto& [name, vo] : daemon.trust->all()) accounts += vo->bundle.members.size();
     return ControlReply{JsonObject()
                             .set("version", Json::string(kVersion))
-                            .set("vos", Json::integer(daemon.trust.all().size()))
+                            .set("vos", Json::integer(daemon.trust->all().size()))
                             .set("accounts", Json::integer(accounts))
-                            .set("sessions", Json::integer(daemon.sessions.all().size()))
+                            .set("sessions", Json::integer(daemon.sessions->all().size()))
                             .build(),
                         {}};
 }
@@ -30,7 +30,7 @@ Outcome<ControlReply> explain(const Daemon& daemon, const Json& parameters) {
     const auto found = std::ranges::find(kActionNames, *action);
     if (found == kActionNames.end()) return failure(Errc::invalid, "'{}' is no action; man 5 xos-node.yaml", *action);
     const auto name = parse_login_name(*login);
-    const TrustedVo* vo = name ? daemon.trust.find(name->vo) : nullptr;
+    const TrustedVo* vo = name ? daemon.trust->find(name->vo) : nullptr;
     if (vo == nullptr) return failure(Errc::not_found, "{} is not of a VO that this node accepts", *login);
     const Member* member = vo->find_member(name->user);
     if (member == nullptr) return failure(Errc::not_found, "{} is not a member of VO {}", name->user, name->vo);

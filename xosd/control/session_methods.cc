@@ -25,7 +25,7 @@ Outcome<void> bind_session_methods(ControlServer& server, Daemon& daemon) {
     return server.bind("org.xtreemos.Session.ListSessions",
                        [&daemon](const Caller& caller, const Json&, Respond respond) {
                            JsonArray sessions;
-                           for (const auto& [id, session] : daemon.sessions.all())
+                           for (const auto& [id, session] : daemon.sessions->all())
                                if (caller.uid == 0 || caller.uid == session.uid) sessions.add(describe(session));
                            respond(ControlReply{JsonObject().set("sessions", sessions.build()).build(), {}});
                        });

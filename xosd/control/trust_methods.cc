@@ -38,10 +38,10 @@ void apply(Daemon& daemon, const Json& parameters, const Respond& respond) {
         fingerprint = given->string(128).value_or("");
     if (!fingerprint.empty() && !is_key_fingerprint(fingerprint))
         return respond(failure(Errc::invalid, "'{}' is no fingerprint: expected SHA256: and 43 characters", fingerprint));
-    const auto vo = daemon.trust.apply(*bundle, fingerprint);
+    const auto vo = daemon.trust->apply(*bundle, fingerprint);
     if (!vo) return respond(std::unexpected(vo.error()));
     const Json description = describe(**vo);
-    daemon.trust.publish([respond, description](Outcome<void> published) {
+    daemon.trust->publish([respond, description](Outcome<void> published) {
         if (!published) return respond(std::unexpected(published.error()));
         respond(ControlReply{JsonObject().set("vo", description).build(), {}});
     });
@@ -50,8 +50,8 @@ void apply(Daemon& daemon, const Json& parameters, const Respond& respond) {
 void remove(Daemon& daemon, const Json& parameters, const Respond& respond) {
     const auto vo = parameters.root().string("vo", kVoNameMax);
     if (!vo) return respond(std::unexpected(vo.error()));
-    if (auto removed = daemon.trust.remove(*vo); !removed) return respond(std::unexpected(removed.error()));
-    daemon.trust.publish([respond](Outcome<void> published) {
+    if (auto removed = daemon.trust->remove(*vo); !removed) return respond(std::unexpected(removed.error()));
+    daemon.trust->publish([respond](Outcome<void> published) {
         if (!published) return respond(std::unexpected(published.error()));
         respond(ControlReply{JsonObject().build(), {}});
     });
@@ -76,7 +76,7 @@ Outcome<void> bind_trust_methods(ControlServer& server, Daemon& daemon) {
     // which VOs a node accepts is no secret: sshd's block tells it too
     return server.bind("org.xtreemos.Trust.ListVos", [&daemon](const Caller&, const Json&, Respond respond) {
         JsonArray vos;
-        for (const auto& [name, vo] : daemon.trust.all()) vos.add(describe(*vo));
+        for (const auto& [name, vo] : daemon.trust->all()) vos.add(describe(*vo));
         respond(ControlReply{JsonObject().set("vos", vos.build()).build(), {}});
     });
 }

@@ -72,11 +72,11 @@ Outcome<void> TrustStore::load() {
         const std::string name(select->text(0));
         auto vo = open(as_text(select->blob(2)), select->text(1), kStoredGrace);
         if (vo) {
-            auto base = ledger_.find_block(name, (*vo)->bundle.vo.id);
-            if (base)
-                (*vo)->base = *base;
+            auto block = ledger_.find_block((*vo)->bundle.vo.id);
+            if (block)
+                (*vo)->base = block->base;
             else
-                vo = std::unexpected(base.error());
+                vo = std::unexpected(block.error());
         }
         if (!vo) {
             log(Level::error, "VO left out", {{"vo", name}, {"reason", vo.error().message}});
@@ -118,13 +118,26 @@ Outcome<void> TrustStore::check_newer(const TrustedVo& next) const {
     return {};
 }
 
+// Inside the caller's transaction: either the whole bundle gets its ids, or nothing is recorded.
+Outcome<void> TrustStore::reserve_ids(TrustedVo& next) {
+    const auto local = read_local_ids();
+    if (!local) return std::unexpected(local.error());
+    const VoRecord& vo = next.bundle.vo;
+    const auto base = ledger_.reserve_block(vo.name, vo.id, vo.uid_base, vo.block_size, *local);
+    if (!base) return std::unexpected(base.error());
+    next.base = *base;
+    for (const Member& member : next.bundle.members) {
+        const LedgerMember record{vo.id, member.number, member.id, login_name(member, next)};
+        if (auto recorded = ledger_.record(next.uid_of(member), record, *local); !recorded) return recorded;
+    }
+    return {};
+}
+
 Outcome<void> TrustStore::store(TrustedVo& next, std::string_view bundle) {
     const Bundle& content = next.bundle;
     auto transaction = Transaction::begin(database_);
     if (!transaction) return std::unexpected(transaction.error());
-    auto base = ledger_.reserve(content.vo, content.members);
-    if (!base) return std::unexpected(base.error());
-    next.base = *base;
+    if (auto reserved = reserve_ids(next); !reserved) return reserved;
     auto vo = database_.prepare(
         "INSERT INTO trusted_vo (vo, fingerprint, bundle) VALUES (?1, ?2, ?3)"
         " ON CONFLICT (vo) DO UPDATE SET fingerprint = ?2, bundle = ?3");

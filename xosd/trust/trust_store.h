@@ -51,6 +51,7 @@ class TrustStore {
     Outcome<std::unique_ptr<TrustedVo>> open(std::string_view bundle, std::string_view fingerprint,
                                              std::chrono::seconds grace) const;
     Outcome<void> check_newer(const TrustedVo& next) const;
+    Outcome<void> reserve_ids(TrustedVo& next);
     Outcome<void> store(TrustedVo& next, std::string_view bundle);
     void start_publishing();
 
