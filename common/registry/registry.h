@@ -42,9 +42,12 @@ class Registry {
     // on.
     virtual Outcome<uint64_t> commit(std::span<const RegistryChange> changes) = 0;
 
-    // commit() of one put or erase.
+    // commit() of one change.
     Outcome<uint64_t> put(std::string_view key, std::string_view value, uint64_t revision);
     Outcome<uint64_t> erase(std::string_view key, uint64_t revision);
 };
+
+// For stores: the rules that hold for every one. No key twice, caps kept, an erasure has a revision.
+Outcome<void> check_registry_changes(std::span<const RegistryChange> changes);
 
 }  // namespace xos
