@@ -4,9 +4,9 @@
 // Process: programs only. Trusts: nothing that is parsed. Refused beyond RFC 8259: text above the caps on
 // size and depth, a key twice in one object, NUL in a string, a number that is not exactly representable.
 //
-//     auto json = Json::parse(text, {.bytes = 4096}, "member record");
+//     auto json = Json::parse(text, {.bytes = 4096}, "bundle");
 //     const JsonNode root = json->root();
-//     root.object({"name", "number"})         refuses other keys
+//     root.object({"members", "serial"})      refuses other keys
 //     root.integer("number", 1, 786431)       "member record: members[3].number: expected an
 //     integer 1..786431"
 #pragma once
@@ -41,8 +41,8 @@ class JsonNode {
     Outcome<size_t> array(size_t max) const;
 
     // This value itself.
-    Outcome<std::string> string(size_t max_bytes) const;  // view-able until the Json ends: see text()
-    Outcome<std::string_view> text(size_t max_bytes) const;
+    Outcome<std::string> string(size_t max_bytes) const;
+    Outcome<std::string_view> text(size_t max_bytes) const;  // until the Json ends
     Outcome<uint64_t> integer(uint64_t min, uint64_t max) const;
     Outcome<bool> boolean() const;
     std::string format() const;  // compact JSON text of this value
@@ -89,7 +89,7 @@ class Json {
   public:
     Json() = default;  // null
     Json(const Json& other);
-    Json(Json&& other) noexcept : value_(std::exchange(other.value_, nullptr)) {}
+    Json(Json&& other) noexcept : value_(std::exchange(other.value_, nullptr)), what_(other.what_) {}
     Json& operator=(Json other) noexcept {
         std::swap(value_, other.value_);
         std::swap(what_, other.what_);

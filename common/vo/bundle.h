@@ -15,15 +15,12 @@
 #include "common/credential/signing_key.h"
 #include "common/failure.h"
 #include "common/vo/records.h"
+#include "common/vo/signed_record.h"  // key_fingerprint()
 
 namespace xos {
 
 // Difference of clocks that is borne between an authority and a node.
 inline constexpr std::chrono::seconds kClockSkew{300};
-
-// "SHA256:" and the unpadded base64 of the SHA-256 of the raw public key: 50 characters.
-std::string key_fingerprint(std::span<const uint8_t, 32> public_key);
-bool is_key_fingerprint(std::string_view text);
 
 // Opens a bundle at the time now, up to grace after its end. pinned_fingerprint: of the VO key.
 // Errc::invalid: broken, changed or not by that key; Errc::denied: not yet or no longer valid. Whether its

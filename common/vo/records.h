@@ -14,6 +14,7 @@
 #include "common/encoding.h"
 #include "common/failure.h"
 #include "common/json.h"
+#include "common/time_text.h"
 #include "libxos/names.h"
 
 namespace xos {
@@ -87,8 +88,5 @@ Json write_group(const Group& group);
 Outcome<Group> read_group(const JsonNode& node, uint32_t block_size);
 
 bool is_certificate_serial(std::string_view text);  // 2..40 lower-case hex digits, an even number
-
-// "2026-11-05 12:00:00 UTC"
-std::string format_time(std::chrono::sys_seconds time);
 
 }  // namespace xos
