@@ -1,12 +1,12 @@
 #include "common/ssh/ssh_cert.h"
 
-#include <openssl/evp.h>
 #include <openssl/rand.h>
 
-#include <memory>
 #include <optional>
 
-#include "common/ssh/base64.h"
+#include "common/credential/fingerprint.h"
+#include "common/credential/signing_key.h"
+#include "common/encoding.h"
 #include "common/ssh/ssh_wire.h"
 #include "libxos/names.h"
 
@@ -43,16 +43,7 @@ std::optional<std::string_view> unpacked(std::string_view bytes, std::string_vie
 }
 
 bool signature_is_good(std::string_view public_key, std::string_view signature, std::string_view body) {
-    const auto bytes = [](std::string_view view) {
-        return reinterpret_cast<const unsigned char*>(view.data());
-    };
-    const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
-        EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, bytes(public_key), public_key.size()),
-        EVP_PKEY_free);
-    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-    if (!key || !context) return false;
-    return EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
-           EVP_DigestVerify(context.get(), bytes(signature), signature.size(), bytes(body), body.size()) == 1;
+    return verify_ed25519(as_bytes(public_key).first<kKeySize>(), as_bytes(body), as_bytes(signature));
 }
 
 Outcome<std::vector<std::string>> decode_principals(std::string_view bytes) {
@@ -180,24 +171,19 @@ Outcome<std::string> ssh_blob_from_text(std::string_view text) {
             return failure(Errc::invalid, "not an SSH certificate of an Ed25519 key");
         text.remove_prefix(space + 1);
     }
-    auto blob = base64_decode(text, kCredentialMax);
-    if (!blob) return failure(Errc::invalid, "the SSH certificate cannot be read: {}", blob.error().message);
-    return blob;
+    if (text.size() > kCredentialMax / 3 * 4 + 4)
+        return failure(Errc::invalid, "the SSH certificate has {} characters: too many", text.size());
+    const auto blob = decode_base64(text);
+    if (!blob) return failure(Errc::invalid, "the SSH certificate is not base64");
+    return std::string(as_text(*blob));
 }
 
 std::string ssh_cert_line(std::string_view blob, std::string_view comment) {
-    return std::format("{} {} {}\n", kSshCertType, base64_encode(blob), comment);
+    return std::format("{} {} {}\n", kSshCertType, encode_base64(as_bytes(blob)), comment);
 }
 
 std::string ssh_fingerprint(std::string_view public_key) {
-    const std::string blob = packed(kSshKeyType, public_key);
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned int length = 0;
-    if (EVP_Digest(blob.data(), blob.size(), digest, &length, EVP_sha256(), nullptr) != 1)
-        return "SHA256:unknown";
-    std::string text = base64_encode({reinterpret_cast<const char*>(digest), length});
-    while (text.ends_with('=')) text.pop_back();
-    return "SHA256:" + text;
+    return sha256_fingerprint(as_bytes(packed(kSshKeyType, public_key)));
 }
 
 }  // namespace xos

@@ -3,7 +3,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
-#include "common/ssh/base64.h"
+#include "common/encoding.h"
 #include "common/ssh/ssh_wire.h"
 #include "libxos/names.h"
 #include "tests/unit/ssh/command.h"
@@ -190,7 +190,7 @@ TEST_CASE("a chain that does not fit is refused when it is made") {
 TEST_CASE("the texts in which sshd hands a certificate over") {
     const TestKey key;
     const std::string blob = *encode_ssh_cert(test_cert(key), key.signer());
-    const std::string text = base64_encode(blob);
+    const std::string text = encode_base64(as_bytes(blob));
     const std::string type = kSshCertType;
     CHECK(ssh_blob_from_text(text) == blob);
     CHECK(ssh_blob_from_text(type + " " + text) == blob);

@@ -2,8 +2,6 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-#include "common/ssh/base64.h"
-
 using namespace xos;
 
 TEST_CASE("what is written is read back") {
@@ -55,19 +53,4 @@ TEST_CASE("a reader fails for good at the first lie") {
         CHECK_FALSE(reader.complete());
         CHECK(reader.more());
     }
-}
-
-TEST_CASE("base64 as RFC 4648, section 10, has it") {
-    const std::pair<const char*, const char*> examples[] = {
-        {"", ""},        {"f", "Zg=="},        {"fo", "Zm8="},
-        {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}};
-    for (const auto& [bytes, text] : examples) {
-        CHECK(base64_encode(bytes) == text);
-        CHECK(base64_decode(text, 64) == bytes);
-    }
-    for (const char* bad :
-         {"Zg=", "Zg", "Zh==", "Zm9=", "Z===", "====", "Zm9v\n", "Zm 9", "Zg==Zg==", "Zm-_"})
-        CHECK_FALSE(base64_decode(bad, 64));
-    CHECK(base64_decode("Zm9v", 3));
-    CHECK_FALSE(base64_decode("Zm9v", 2));
 }
