@@ -26,8 +26,9 @@ Outcome<void> run_agent(bool filtered) {
     if (!files) return std::unexpected(files.error());
     auto agent = Agent::make(std::move(*source), std::move(*files), std::move(listener));
     if (!agent) return std::unexpected(agent.error());
+    // before the sandbox: the first line opens the journal's socket
+    log(Level::info, "connector agent starts", {{"filtered", filtered ? "yes" : "no"}});
     if (auto closed = enter_sandbox(); !closed) return closed;
-    log(Level::info, "connector agent started", {{"filtered", filtered ? "yes" : "no"}});
     return (*agent)->run();
 }
 

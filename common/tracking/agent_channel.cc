@@ -9,20 +9,22 @@
 namespace xos {
 namespace {
 
-constexpr size_t kControlSize = CMSG_SPACE(sizeof(int) * kAgentFdsMax);
+constexpr size_t kControlSize = CMSG_SPACE(sizeof(int) * kAgentFdsMax) + CMSG_SPACE(sizeof(int));
 
-std::vector<UniqueFd> take_fds(msghdr& header) {
-    std::vector<UniqueFd> fds;
+void take_fds(msghdr& header, ReceivedMessage& received) {
     for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c)) {
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
+        if (c->cmsg_level != SOL_SOCKET) continue;
+        if (c->cmsg_type != SCM_RIGHTS && c->cmsg_type != SCM_PIDFD) continue;
         const size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
         for (size_t i = 0; i < count; ++i) {
             int fd = -1;
             std::memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
-            fds.emplace_back(fd);
+            if (c->cmsg_type == SCM_PIDFD)
+                received.sender.reset(fd);
+            else
+                received.fds.emplace_back(fd);
         }
     }
-    return fds;
 }
 
 }  // namespace
@@ -69,7 +71,8 @@ Result<std::optional<ReceivedMessage>> receive_agent_message(int socket) {
     if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return std::nullopt;
     if (size < 0 && errno != ECONNRESET) return fail_errno("recvmsg from the agent's peer");
     if (size <= 0) return fail(Errc::unavailable, "the agent's peer is gone");
-    ReceivedMessage received{.message = {}, .fds = take_fds(header)};
+    ReceivedMessage received;
+    take_fds(header, received);
     if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
         return fail(Errc::invalid, "an agent message or its descriptors were cut off");
     auto message = parse_agent_message(std::span(buffer).first(static_cast<size_t>(size)));

@@ -16,6 +16,7 @@ namespace xos {
 struct ReceivedMessage {
     AgentMessage message;
     std::vector<UniqueFd> fds;  // close-on-exec, at most kAgentFdsMax
+    UniqueFd sender;            // pidfd by the kernel, where SO_PASSPIDFD is set
 };
 
 // Never blocks and never raises SIGPIPE. Errc::timeout: the peer does not keep up, nothing was sent.

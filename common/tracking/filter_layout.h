@@ -33,7 +33,7 @@ struct xos_binding {
 
 struct xos_filter_config {
     unsigned int agent_tgid; /* whose PR_SET_NAME events pass, as heartbeat */
-    unsigned int reserved;
+    unsigned int last_serial; /* of all bindings ever made; the filter does not read it */
 };
 
 #endif

@@ -5,11 +5,12 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <string_view>
+#include <vector>
 
-#include "common/tracking/filter_layout.h"
 #include "connector_filter.skel.h"
 
 namespace xos {
@@ -92,7 +93,7 @@ Outcome<ConnectorFilter> ConnectorFilter::load() {
     return filter;
 }
 
-Outcome<ConnectorFilter> ConnectorFilter::adopt(FilterMaps maps) {
+Outcome<ConnectorFilter> ConnectorFilter::adopt(const FilterMaps& maps) {
     auto writable = reopen_maps(maps, 0);
     if (!writable) return std::unexpected(writable.error());
     ConnectorFilter filter;
@@ -110,15 +111,32 @@ Outcome<void> ConnectorFilter::attach(int socket) const {
     return {};
 }
 
-Outcome<void> ConnectorFilter::set_agent(pid_t tgid) {
+xos_filter_config ConnectorFilter::read_config() const {
     const uint32_t zero = 0;
-    const xos_filter_config config{.agent_tgid = static_cast<uint32_t>(tgid), .reserved = 0};
+    xos_filter_config config{};
+    bpf_map_lookup_elem(maps_.config.get(), &zero, &config);
+    return config;
+}
+
+Outcome<void> ConnectorFilter::write_config(const xos_filter_config& config) {
+    const uint32_t zero = 0;
     if (bpf_map_update_elem(maps_.config.get(), &zero, &config, BPF_ANY) != 0)
-        return failure_errno(errno, "cannot tell the connector's filter who the agent is");
+        return failure_errno(errno, "cannot configure the connector's filter");
     return {};
 }
 
+Outcome<void> ConnectorFilter::set_agent(pid_t tgid) {
+    xos_filter_config config = read_config();
+    config.agent_tgid = static_cast<uint32_t>(tgid);
+    return write_config(config);
+}
+
+uint32_t ConnectorFilter::last_serial() const { return read_config().last_serial; }
+
 Outcome<void> ConnectorFilter::bind(uint64_t cgroup_id, uint32_t slot, uint32_t serial) {
+    xos_filter_config config = read_config();
+    config.last_serial = serial;
+    if (auto written = write_config(config); !written) return written;
     const xos_slot_counters none{};
     const xos_binding binding{.slot = slot, .serial = serial};
     if (bpf_map_update_elem(maps_.slots.get(), &slot, &none, BPF_ANY) != 0 ||
@@ -130,6 +148,23 @@ Outcome<void> ConnectorFilter::bind(uint64_t cgroup_id, uint32_t slot, uint32_t 
 Outcome<void> ConnectorFilter::unbind(uint64_t cgroup_id) {
     if (bpf_map_delete_elem(maps_.bindings.get(), &cgroup_id) != 0 && errno != ENOENT)
         return failure_errno(errno, "cannot unbind cgroup {} in the connector's filter", cgroup_id);
+    return {};
+}
+
+Outcome<void> ConnectorFilter::reconcile(std::span<const Entry> wanted) {
+    std::vector<uint64_t> stale;
+    uint64_t id = 0;
+    for (const uint64_t* before = nullptr; bpf_map_get_next_key(maps_.bindings.get(), before, &id) == 0; before = &id)
+        if (std::ranges::find(wanted, id, &Entry::cgroup_id) == wanted.end()) stale.push_back(id);
+    for (const uint64_t cgroup_id : stale)
+        if (auto unbound = unbind(cgroup_id); !unbound) return unbound;
+    for (const Entry& entry : wanted) {
+        xos_binding bound{};
+        if (bpf_map_lookup_elem(maps_.bindings.get(), &entry.cgroup_id, &bound) == 0 && bound.serial == entry.serial)
+            continue;
+        if (auto unbound = unbind(entry.cgroup_id); !unbound) return unbound;
+        if (auto now = bind(entry.cgroup_id, entry.slot, entry.serial); !now) return now;
+    }
     return {};
 }
 
