@@ -18,7 +18,7 @@ struct PrivateDir {
     const char* path;
     mode_t mode;
 };
-constexpr PrivateDir kPrivate[] = {{"/dev", 0755},  {"/run", 0755},     {"/tmp", 01777},
+constexpr PrivateDir kPrivate[] = {{"/dev", 0755},  {"/run", 0755},      {"/tmp", 01777},
                                    {"/home", 0755}, {"/var/tmp", 01777}, {"/var/lib/xos", 0755}};
 constexpr PrivateDir kBelowRun[] = {{"/run/lock", 01777}, {"/run/user", 0755}};
 
@@ -164,8 +164,10 @@ Outcome<void> bind_dir(int source, int root, const std::string& target, uint64_t
     change.attr_set = attributes;
     if (!clone || mount_setattr(clone.get(), "", AT_EMPTY_PATH, &change, sizeof change) != 0)
         return failure_errno(errno, "cannot clone the mount for {} of the container", target);
-    UniqueFd over = target == "/" ? UniqueFd(fcntl(root, F_DUPFD_CLOEXEC, 0)) : open_beneath(root, target, O_PATH | O_DIRECTORY);
-    if (!over || move_mount(clone.get(), "", over.get(), "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0)
+    UniqueFd over = target == "/" ? UniqueFd(fcntl(root, F_DUPFD_CLOEXEC, 0))
+                                  : open_beneath(root, target, O_PATH | O_DIRECTORY);
+    if (!over ||
+        move_mount(clone.get(), "", over.get(), "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0)
         return failure_errno(errno, "cannot mount {} of the container", target);
     return {};
 }
@@ -180,7 +182,8 @@ Outcome<UniqueFd> open_home(const std::string& home, uint32_t uid) {
     auto slash = open_dir("/");
     if (!slash) return slash;
     UniqueFd dir = open_beneath(slash->get(), home, O_PATH | O_DIRECTORY);
-    if (!dir) return failure_errno(errno, "cannot open the home {} (no part of its path may be a symlink)", home);
+    if (!dir)
+        return failure_errno(errno, "cannot open the home {} (no part of its path may be a symlink)", home);
     struct stat st{};
     if (fstat(dir.get(), &st) != 0 || st.st_uid != uid)
         return failure(Errc::denied, "the home {} does not belong to uid {}", home, uid);
@@ -244,13 +247,15 @@ std::vector<ExternalMount> external_mounts(const std::string& layer, const std::
 }
 
 bool is_private_path(const std::string& path) {
-    return std::ranges::any_of(kPrivate, [&](const PrivateDir& dir) { return path.starts_with(std::string(dir.path) + '/'); });
+    return std::ranges::any_of(
+        kPrivate, [&](const PrivateDir& dir) { return path.starts_with(std::string(dir.path) + '/'); });
 }
 
 Outcome<void> mount_root(const std::string& layer) {
     struct stat slash{}, usr{};
     if (stat("/", &slash) != 0 || stat("/usr", &usr) != 0 || slash.st_dev != usr.st_dev)
-        return failure(Errc::unavailable, "/usr is a file system of its own: jobs see the root file system only");
+        return failure(Errc::unavailable,
+                       "/usr is a file system of its own: jobs see the root file system only");
     auto source = open_dir("/"), target = open_dir(layer + kMountPoint);
     if (!source || !target) return std::unexpected(!source ? source.error() : target.error());
     return bind_dir(source->get(), target->get(), "/", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID);
@@ -268,7 +273,8 @@ Outcome<void> mount_layer(const std::string& layer, const std::string& home, uin
         const bool is_home = &mount == &mounts.back();
         auto source = is_home ? std::move(home_dir) : open_dir(mount.source);
         if (!source) return std::unexpected(source.error());
-        const uint64_t attributes = MOUNT_ATTR_NOSUID | (mount.inside == "/dev" ? MOUNT_ATTR_NOEXEC : MOUNT_ATTR_NODEV);
+        const uint64_t attributes =
+            MOUNT_ATTR_NOSUID | (mount.inside == "/dev" ? MOUNT_ATTR_NOEXEC : MOUNT_ATTR_NODEV);
         if (auto bound = bind_dir(source->get(), root->get(), mount.inside, attributes); !bound) return bound;
     }
     return {};

@@ -1,10 +1,11 @@
 // The layer of a job: its private directories, and how they are put over the node's root.
 //
-// Owns: the directory LAYER with upper (/dev, /run, /tmp, /home and so on of the job) and root (the mount point).
-// Process: children of xosd. Trusts: nothing inside upper once a job has run: it is never followed, only descended.
+// Owns: the directory LAYER with upper (/dev, /run, /tmp, /home and so on of the job) and root (the mount
+// point). Process: children of xosd. Trusts: nothing inside upper once a job has run: it is never followed,
+// only descended.
 //
-// The root is a read-only bind mount of the node's, not an overlay: where the node's root is an overlay itself, the
-// files that a program maps would show a mount outside the container, and CRIU refuses them.
+// The root is a read-only bind mount of the node's, not an overlay: where the node's root is an overlay
+// itself, the files that a program maps would show a mount outside the container, and CRIU refuses them.
 #pragma once
 
 #include <string>
