@@ -58,7 +58,8 @@ Outcome<void> check_spec(const ContainerSpec& spec) {
     if (spec.layer.find_first_of(",:\\") != std::string::npos)
         return refuse("the layer's path holds one of , : \\");
     for (const LayerFile& file : spec.files)
-        if (!is_plain_path(file.path)) return refuse("a layer file's path is not a plain absolute path");
+        if (!is_plain_path(file.path) || !is_private_path(file.path))
+            return refuse("a layer file must lie below /run, /tmp, /home or another private directory");
     return {};
 }
 

@@ -5,10 +5,10 @@
 // xosd only waits. Trusts: the caller's ContainerSpec (policy was checked before); not the home, the layer's
 // contents or the job.
 //
-// Inside: the node's own root read-only under a private upper layer; the job's home; own /proc, /dev,
-// /dev/pts, /dev/shm, /run and /tmp; no network but a loopback of its own. /home, /var/lib/xos and /var/tmp
-// of the node are hidden. The user namespace maps the job's uid and groups to themselves, and its root to a
-// number nobody uses.
+// Inside: the node's own root, read-only; /dev, /run, /tmp, /var/tmp, /home and /var/lib/xos of the job's
+// own, kept in its layer; the job's home; own /proc, /dev/pts and /dev/shm; no network but a loopback of its
+// own. The user namespace maps the job's uid and groups to themselves, and its root to a number that nobody
+// uses: CRIU needs a root there, and no process of the job can become it.
 #pragma once
 
 #include <sys/types.h>
@@ -26,7 +26,7 @@
 
 namespace xos {
 
-// Written root-owned into the layer before the start. path is absolute, without "." and "..".
+// Written root-owned into the layer before the start. path lies below one of the private directories.
 struct LayerFile {
     std::string path;
     std::string content;

@@ -7,21 +7,20 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <sys/xattr.h>
 
+#include <algorithm>
 #include <filesystem>
 
 namespace xos {
 namespace {
 
-// Every directory of the node that a job must not look into, replaced by an empty one.
-struct HiddenDir {
+struct PrivateDir {
     const char* path;
     mode_t mode;
 };
-constexpr HiddenDir kHidden[] = {{"/dev", 0755},       {"/run", 0755},      {"/tmp", 01777},
-                                 {"/home", 0755},      {"/var/tmp", 01777}, {"/var/lib/xos", 0755},
-                                 {"/run/lock", 01777}, {"/run/user", 0755}};
+constexpr PrivateDir kPrivate[] = {{"/dev", 0755},  {"/run", 0755},      {"/tmp", 01777},
+                                   {"/home", 0755}, {"/var/tmp", 01777}, {"/var/lib/xos", 0755}};
+constexpr PrivateDir kBelowRun[] = {{"/run/lock", 01777}, {"/run/user", 0755}};
 
 struct DeviceNode {
     const char* name;
@@ -56,15 +55,11 @@ Outcome<UniqueFd> make_dirs(int upper, const std::string& path, mode_t mode) {
     return at;
 }
 
-Outcome<void> hide_node(int upper) {
-    for (const HiddenDir& hidden : kHidden) {
-        auto dir = make_dirs(upper, hidden.path, hidden.mode);
-        if (!dir) return std::unexpected(dir.error());
-        // overlayfs shows nothing of the node below an opaque directory
-        // (Documentation/filesystems/overlayfs.rst)
-        if (fsetxattr(dir->get(), "trusted.overlay.opaque", "y", 1, 0) != 0)
-            return failure_errno(errno, "cannot hide {} of the node from the job", hidden.path);
-    }
+Outcome<void> make_private_dirs(int upper) {
+    for (const PrivateDir& dir : kPrivate)
+        if (auto made = make_dirs(upper, dir.path, dir.mode); !made) return std::unexpected(made.error());
+    for (const PrivateDir& dir : kBelowRun)
+        if (auto made = make_dirs(upper, dir.path, dir.mode); !made) return std::unexpected(made.error());
     return {};
 }
 
@@ -161,27 +156,38 @@ Outcome<void> place_loader(int upper, const ContainerSpec& spec) {
     return {};
 }
 
-// Clones home with its symlink-free path and puts it over the same path inside.
-Outcome<void> bind_home(const std::string& root, const std::string& home, uint32_t uid) {
-    UniqueFd slash(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
-    UniqueFd source = open_beneath(slash.get(), home, O_PATH | O_DIRECTORY);
-    if (!source)
+// Clones the mount of source and puts it over the directory target below root. attributes: MOUNT_ATTR_*.
+Outcome<void> bind_dir(int source, int root, const std::string& target, uint64_t attributes) {
+    UniqueFd clone(static_cast<int>(
+        syscall(SYS_open_tree, source, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)));
+    mount_attr change{};
+    change.attr_set = attributes;
+    if (!clone || mount_setattr(clone.get(), "", AT_EMPTY_PATH, &change, sizeof change) != 0)
+        return failure_errno(errno, "cannot clone the mount for {} of the container", target);
+    UniqueFd over = target == "/" ? UniqueFd(fcntl(root, F_DUPFD_CLOEXEC, 0))
+                                  : open_beneath(root, target, O_PATH | O_DIRECTORY);
+    if (!over ||
+        move_mount(clone.get(), "", over.get(), "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0)
+        return failure_errno(errno, "cannot mount {} of the container", target);
+    return {};
+}
+
+Outcome<UniqueFd> open_dir(const std::string& path) {
+    UniqueFd dir(open(path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!dir) return failure_errno(errno, "cannot open {}", path);
+    return dir;
+}
+
+Outcome<UniqueFd> open_home(const std::string& home, uint32_t uid) {
+    auto slash = open_dir("/");
+    if (!slash) return slash;
+    UniqueFd dir = open_beneath(slash->get(), home, O_PATH | O_DIRECTORY);
+    if (!dir)
         return failure_errno(errno, "cannot open the home {} (no part of its path may be a symlink)", home);
     struct stat st{};
-    if (fstat(source.get(), &st) != 0 || st.st_uid != uid)
+    if (fstat(dir.get(), &st) != 0 || st.st_uid != uid)
         return failure(Errc::denied, "the home {} does not belong to uid {}", home, uid);
-    UniqueFd clone(static_cast<int>(
-        syscall(SYS_open_tree, source.get(), "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)));
-    mount_attr attributes{};
-    attributes.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
-    if (!clone || mount_setattr(clone.get(), "", AT_EMPTY_PATH, &attributes, sizeof attributes) != 0)
-        return failure_errno(errno, "cannot clone the mount of the home {}", home);
-    UniqueFd over(open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    UniqueFd target = open_beneath(over.get(), home, O_PATH | O_DIRECTORY);
-    if (!target ||
-        move_mount(clone.get(), "", target.get(), "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0)
-        return failure_errno(errno, "cannot mount the home {} in the container", home);
-    return {};
+    return dir;
 }
 
 }  // namespace
@@ -208,7 +214,7 @@ UniqueFd open_beneath(int dir, const std::string& path, int flags, mode_t mode) 
 
 Outcome<void> make_layer_dirs(const std::string& layer) {
     if (mkdir(layer.c_str(), 0711) != 0) return failure_errno(errno, "cannot make the job's layer {}", layer);
-    const std::pair<const char*, mode_t> dirs[] = {{kUpper, 0755}, {kWork, 0700}, {kMountPoint, 0755}};
+    const std::pair<const char*, mode_t> dirs[] = {{kUpper, 0755}, {kMountPoint, 0755}};
     for (const auto& [name, mode] : dirs)
         if (mkdir((layer + name).c_str(), mode) != 0)
             return failure_errno(errno, "cannot make {}{}", layer, name);
@@ -218,7 +224,7 @@ Outcome<void> make_layer_dirs(const std::string& layer) {
 Outcome<void> fill_layer(const ContainerSpec& spec) {
     auto upper = open_upper(spec.layer);
     if (!upper) return std::unexpected(upper.error());
-    if (auto hidden = hide_node(upper->get()); !hidden) return hidden;
+    if (auto made = make_private_dirs(upper->get()); !made) return made;
     if (auto devices = make_devices(upper->get()); !devices) return devices;
     if (auto home = make_dirs(upper->get(), spec.home, 0755); !home) return std::unexpected(home.error());
     if (auto files = write_layer_files(upper->get(), spec.files); !files) return files;
@@ -231,17 +237,47 @@ Outcome<void> leave_mount_namespace() {
     return {};
 }
 
-Outcome<void> mount_layer(const std::string& layer, const std::string& home, uint32_t uid) {
+std::vector<ExternalMount> external_mounts(const std::string& layer, const std::string& home) {
+    std::vector<ExternalMount> out;
+    for (const PrivateDir& dir : kPrivate)
+        if (struct stat st{}; lstat(dir.path, &st) == 0 && S_ISDIR(st.st_mode))
+            out.push_back({dir.path, layer + kUpper + dir.path});
+    out.push_back({home, home});
+    return out;
+}
+
+bool is_private_path(const std::string& path) {
+    return std::ranges::any_of(
+        kPrivate, [&](const PrivateDir& dir) { return path.starts_with(std::string(dir.path) + '/'); });
+}
+
+Outcome<void> mount_root(const std::string& layer) {
     struct stat slash{}, usr{};
     if (stat("/", &slash) != 0 || stat("/usr", &usr) != 0 || slash.st_dev != usr.st_dev)
         return failure(Errc::unavailable,
                        "/usr is a file system of its own: jobs see the root file system only");
-    const std::string options =
-        std::format("lowerdir=/,upperdir={0}{1},workdir={0}{2}", layer, kUpper, kWork);
-    const std::string root = layer + kMountPoint;
-    if (mount("overlay", root.c_str(), "overlay", 0, options.c_str()) != 0)
-        return failure_errno(errno, "cannot mount the job's root from / and {}", layer);
-    return bind_home(root, home, uid);
+    auto source = open_dir("/"), target = open_dir(layer + kMountPoint);
+    if (!source || !target) return std::unexpected(!source ? source.error() : target.error());
+    return bind_dir(source->get(), target->get(), "/", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID);
+}
+
+Outcome<void> mount_layer(const std::string& layer, const std::string& home, uint32_t uid) {
+    // before anything is covered: the layer itself may lie below a directory that is
+    auto home_dir = open_home(home, uid);
+    if (!home_dir) return std::unexpected(home_dir.error());
+    if (auto mounted = mount_root(layer); !mounted) return mounted;
+    auto root = open_dir(layer + kMountPoint);
+    if (!root) return std::unexpected(root.error());
+    const auto mounts = external_mounts(layer, home);
+    for (const ExternalMount& mount : mounts) {
+        const bool is_home = &mount == &mounts.back();
+        auto source = is_home ? std::move(home_dir) : open_dir(mount.source);
+        if (!source) return std::unexpected(source.error());
+        const uint64_t attributes =
+            MOUNT_ATTR_NOSUID | (mount.inside == "/dev" ? MOUNT_ATTR_NOEXEC : MOUNT_ATTR_NODEV);
+        if (auto bound = bind_dir(source->get(), root->get(), mount.inside, attributes); !bound) return bound;
+    }
+    return {};
 }
 
 Outcome<void> remove_layer(const std::string& layer) {

@@ -13,8 +13,8 @@ TEST_CASE("a program runs as the job's user in a container of its own") {
     auto spec = node.spec(
         "id -u; id -g; id -G; pwd; echo $HOME; ls /proc | grep -c '^[0-9]'; cat /proc/1/comm; ls /home; "
         "grep -E 'NoNewPrivs|Seccomp:|CapEff|CapBnd' /proc/self/status | tr '\\t' ' '; "
-        "ls /proc/self/fd | wc -l; cat /etc/marker; ip -o link 2>/dev/null | wc -l; exit 7");
-    spec.files.push_back({"/etc/marker", "from the layer\n", 0444});
+        "ls /proc/self/fd | wc -l; cat /run/marker; ip -o link 2>/dev/null | wc -l; exit 7");
+    spec.files.push_back({"/run/marker", "from the layer\n", 0444});
     const auto process = started(spec);
     const auto record = node.finish(process, spec.layer);
     INFO(node.output());
