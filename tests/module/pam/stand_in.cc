@@ -86,8 +86,16 @@ void StandIn::answer_one(int fd, const Handler& handler) const {
     if (!reply.empty()) send(fd, reply.data(), reply.size(), MSG_NOSIGNAL);
 }
 
-Bytes StandIn::last_open() const { return {record_->open, record_->open + record_->open_size}; }
+Bytes StandIn::last_open() const {
+    return {record_->open, record_->open + record_->open_size};
+}
 
-Bytes encode(const xos::AccountReply& reply) { return encode_any(reply); }
-Bytes encode(const xos::SessionReply& reply) { return encode_any(reply); }
-Bytes encode(const xos::CloseReply& reply) { return encode_any(reply); }
+Bytes encode(const xos::AccountReply& reply) {
+    return encode_any(reply);
+}
+Bytes encode(const xos::SessionReply& reply) {
+    return encode_any(reply);
+}
+Bytes encode(const xos::CloseReply& reply) {
+    return encode_any(reply);
+}
