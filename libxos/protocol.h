@@ -10,6 +10,9 @@
 // request, then verdict u8 and reason; what is granted follows only where the verdict is permit. Nothing may
 // follow the last field.
 //
+// A reply that can no longer be sent (the asker has gone at its deadline) grants nothing: xosd takes back
+// what it made.
+//
 // The views in a decoded message point into the buffer that was decoded and live as long as it does.
 #pragma once
 

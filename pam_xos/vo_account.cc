@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "libxos/accounts_source.h"
 #include "libxos/login_name.h"
@@ -14,11 +15,23 @@
 namespace xos {
 namespace {
 
+// What a caller can bring about with its own limits: that must not pass for the absence of the file.
+bool is_shortage(int error) {
+    return error == EMFILE || error == ENFILE || error == ENOMEM || error == EAGAIN;
+}
+
 // A mapping for this one look-up: the module keeps no state between calls.
-Result<PinnedAccounts> open_accounts() {
-    auto accounts = map_accounts(kAccountsFile);
-    if (!accounts && accounts.error().sys == ENOENT) return map_accounts(kAccountsBootFile);
+Result<PinnedAccounts> open_accounts(const char* path) {
+    auto accounts = map_accounts(path);
+    if (!accounts && is_shortage(accounts.error().sys))
+        return fail(Errc::system, "read the accounts file", accounts.error().sys);
     return accounts;
+}
+
+Result<PinnedAccounts> open_accounts() {
+    auto accounts = open_accounts(kAccountsFile);
+    return !accounts && accounts.error().sys == ENOENT ? open_accounts(kAccountsBootFile)
+                                                       : std::move(accounts);
 }
 
 struct Ids {

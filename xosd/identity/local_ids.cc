@@ -74,7 +74,9 @@ void parse_ranges(std::string_view text, const char* what, LocalIds& ids) {
 
 }  // namespace
 
-bool LocalIds::has_user(const std::string& name) const { return std::ranges::binary_search(names, name); }
+bool LocalIds::has_user(const std::string& name) const {
+    return std::ranges::binary_search(names, name);
+}
 
 const LocalIds::Range* LocalIds::find_clash(uint32_t base, uint32_t size) const {
     const uint64_t end = uint64_t{base} + size;

@@ -1,7 +1,8 @@
 // The ids and names that the machine itself uses, which no VO may take.
 //
 // Owns: reading /etc/passwd, group, subuid and subgid as files: never through NSS, which would ask us.
-// Process: xosd. Trusts: the files, which are root's; a line that breaks the format is passed over, as glibc does.
+// Process: xosd. Trusts: the files, which are root's; a line that breaks the format is passed over, as glibc
+// does.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +27,8 @@ struct LocalIds {
     [[nodiscard]] const Range* find_clash(uint32_t base, uint32_t size) const;
 };
 
-// Reads passwd, group, subuid and subgid in directory. passwd and group must be there; without subuid or subgid
-// nobody has any.
+// Reads passwd, group, subuid and subgid in directory. passwd and group must be there; without subuid or
+// subgid nobody has any.
 [[nodiscard]] Outcome<LocalIds> read_local_ids(const std::string& directory = "/etc");
 
 }  // namespace xos

@@ -20,7 +20,16 @@ constexpr const char* kSchema[] = {
     " UNIQUE(vo_id, member_id)) STRICT;",
 };
 
-enum Query { kInsertBlock, kSelectBlock, kSelectBlocks, kSelectUid, kSelectMember, kInsertUid, kRename, kQueries };
+enum Query {
+    kInsertBlock,
+    kSelectBlock,
+    kSelectBlocks,
+    kSelectUid,
+    kSelectMember,
+    kInsertUid,
+    kRename,
+    kQueries
+};
 constexpr const char* kSql[kQueries] = {
     "INSERT INTO uid_blocks(vo_id, vo, base, size, node_local) VALUES (?1, ?2, ?3, ?4, ?5)",
     "SELECT vo, vo_id, base, size, node_local FROM uid_blocks WHERE vo_id = ?1",
@@ -49,10 +58,12 @@ bool is_in_range(uint32_t base, uint32_t size) {
 }
 
 // The clash of block with what is there; empty where there is none.
-std::string find_clash(const LedgerBlock& block, const std::vector<LedgerBlock>& blocks, const LocalIds& local) {
+std::string find_clash(const LedgerBlock& block, const std::vector<LedgerBlock>& blocks,
+                       const LocalIds& local) {
     for (const LedgerBlock& other : blocks)
         if (overlaps(block, other))
-            return std::format("VO {}, whose block is {}-{}", other.vo, other.base, other.base + (other.size - 1));
+            return std::format("VO {}, whose block is {}-{}", other.vo, other.base,
+                               other.base + (other.size - 1));
     if (const LocalIds::Range* range = local.find_clash(block.base, block.size); range != nullptr)
         return range->count == 1
                    ? std::format("{}, whose id is {}", range->owner, range->first)
@@ -63,26 +74,30 @@ std::string find_clash(const LedgerBlock& block, const std::vector<LedgerBlock>&
 Outcome<void> check_vo(const std::string& vo, const std::string& vo_id, uint32_t size) {
     if (!is_vo_name(vo) || vo_id.empty()) return failure(Errc::invalid, "\"{}\" is no name of a VO", vo);
     if (!std::has_single_bit(size) || size < kBlockSize || size > kBlockSizeMax)
-        return failure(Errc::invalid, "VO {} asks for {} ids; a block is a power of two from {} to {}", vo, size,
-                       kBlockSize, kBlockSizeMax);
+        return failure(Errc::invalid, "VO {} asks for {} ids; a block is a power of two from {} to {}", vo,
+                       size, kBlockSize, kBlockSizeMax);
     return {};
 }
 
-// The base that vo_id has already; Errc::not_found where it has none; Errc::conflict where it has, but not like this.
+// The base that vo_id has already; Errc::not_found where it has none; Errc::conflict where it has, but not
+// like this.
 Outcome<uint32_t> find_recorded(const std::vector<LedgerBlock>& blocks, const std::string& vo,
                                 const std::string& vo_id, uint32_t size) {
     for (const LedgerBlock& block : blocks) {
         if (block.vo_id != vo_id && block.vo == vo)
-            return failure(Errc::conflict,
-                           "the VO with id {} is named {}, but that name belongs to the VO with id {} on this node",
-                           vo_id, vo, block.vo_id);
+            return failure(
+                Errc::conflict,
+                "the VO with id {} is named {}, but that name belongs to the VO with id {} on this node",
+                vo_id, vo, block.vo_id);
         if (block.vo_id != vo_id) continue;
         if (block.vo != vo)
-            return failure(Errc::conflict, "the VO with id {} is named {}, but is recorded as {} on this node", vo_id,
-                           vo, block.vo);
+            return failure(Errc::conflict,
+                           "the VO with id {} is named {}, but is recorded as {} on this node", vo_id, vo,
+                           block.vo);
         if (block.size != size)
-            return failure(Errc::conflict, "VO {} asks for {} ids, but its block on this node has {} and cannot grow",
-                           vo, size, block.size);
+            return failure(Errc::conflict,
+                           "VO {} asks for {} ids, but its block on this node has {} and cannot grow", vo,
+                           size, block.size);
         return block.base;
     }
     return failure(Errc::not_found, "VO {} has no block on this node", vo);
@@ -91,7 +106,8 @@ Outcome<uint32_t> find_recorded(const std::vector<LedgerBlock>& blocks, const st
 }  // namespace
 
 Outcome<UidLedger> UidLedger::open(Database& database) {
-    if (Outcome<void> made = database.migrate("uid_ledger", kSchema); !made) return std::unexpected(made.error());
+    if (Outcome<void> made = database.migrate("uid_ledger", kSchema); !made)
+        return std::unexpected(made.error());
     UidLedger ledger(database);
     for (const char* sql : kSql) {
         Outcome<Statement> statement = database.prepare(sql);
@@ -127,9 +143,10 @@ Outcome<LedgerBlock> UidLedger::find_block(const std::string& vo_id) {
 Outcome<uint32_t> UidLedger::store_block(const LedgerBlock& block, const std::vector<LedgerBlock>& blocks,
                                          const LocalIds& local) {
     if (const std::string clash = find_clash(block, blocks, local); !clash.empty())
-        return failure(Errc::conflict,
-                       "the block {}-{} of VO {} clashes with {}; refuse the VO, or allow it a node-local block",
-                       block.base, block.base + (block.size - 1), block.vo, clash);
+        return failure(
+            Errc::conflict,
+            "the block {}-{} of VO {} clashes with {}; refuse the VO, or allow it a node-local block",
+            block.base, block.base + (block.size - 1), block.vo, clash);
     if (Outcome<void> done = statements_[kInsertBlock].run(block.vo_id, block.vo, block.base, block.size,
                                                            static_cast<int64_t>(block.node_local));
         !done)
@@ -137,21 +154,22 @@ Outcome<uint32_t> UidLedger::store_block(const LedgerBlock& block, const std::ve
     return block.base;
 }
 
-Outcome<uint32_t> UidLedger::reserve_block(const std::string& vo, const std::string& vo_id, uint32_t proposed_base,
-                                           uint32_t size, const LocalIds& local) {
+Outcome<uint32_t> UidLedger::reserve_block(const std::string& vo, const std::string& vo_id,
+                                           uint32_t proposed_base, uint32_t size, const LocalIds& local) {
     if (Outcome<void> checked = check_vo(vo, vo_id, size); !checked) return std::unexpected(checked.error());
     const Outcome<std::vector<LedgerBlock>> blocks = list_blocks();
     if (!blocks) return std::unexpected(blocks.error());
     Outcome<uint32_t> recorded = find_recorded(*blocks, vo, vo_id, size);
     if (recorded || recorded.error().code != Errc::not_found) return recorded;
     if (!is_in_range(proposed_base, size) || proposed_base % size != 0)
-        return failure(Errc::invalid, "VO {} proposes the base {} for {} ids; it must be a multiple of {} in {}-{}", vo,
+        return failure(Errc::invalid,
+                       "VO {} proposes the base {} for {} ids; it must be a multiple of {} in {}-{}", vo,
                        proposed_base, size, size, kUidMin, kUidMax);
     return store_block({vo, vo_id, proposed_base, size, false}, *blocks, local);
 }
 
-Outcome<uint32_t> UidLedger::reserve_local_block(const std::string& vo, const std::string& vo_id, uint32_t size,
-                                                 const LocalIds& local) {
+Outcome<uint32_t> UidLedger::reserve_local_block(const std::string& vo, const std::string& vo_id,
+                                                 uint32_t size, const LocalIds& local) {
     if (Outcome<void> checked = check_vo(vo, vo_id, size); !checked) return std::unexpected(checked.error());
     const Outcome<std::vector<LedgerBlock>> blocks = list_blocks();
     if (!blocks) return std::unexpected(blocks.error());
@@ -188,8 +206,8 @@ Outcome<void> UidLedger::check_name(const LedgerMember& member, const LedgerBloc
     if (!name || name->vo != block.vo)
         return failure(Errc::invalid, "\"{}\" is no login name of VO {}", member.login_name, block.vo);
     if (local.has_user(member.login_name))
-        return failure(Errc::conflict, "{} of VO {} has the name of a local user, who keeps it", member.login_name,
-                       block.vo);
+        return failure(Errc::conflict, "{} of VO {} has the name of a local user, who keeps it",
+                       member.login_name, block.vo);
     return {};
 }
 
@@ -198,8 +216,8 @@ Outcome<void> UidLedger::record(uint32_t uid, const LedgerMember& member, const 
     if (!block) return std::unexpected(block.error());
     if (member.member_id.empty() || member.number == 0 || member.number >= first_group_offset(block->size) ||
         uid != block->base + member.number)
-        return failure(Errc::invalid, "uid {} is not member number {} of VO {}, whose block starts at {}", uid,
-                       member.number, block->vo, block->base);
+        return failure(Errc::invalid, "uid {} is not member number {} of VO {}, whose block starts at {}",
+                       uid, member.number, block->vo, block->base);
     if (Outcome<void> named = check_name(member, *block, local); !named) return named;
 
     const Outcome<LedgerEntry> known = find_uid(uid);
@@ -207,7 +225,8 @@ Outcome<void> UidLedger::record(uint32_t uid, const LedgerMember& member, const 
     if (known) {
         if (known->member.member_id != member.member_id)
             return failure(Errc::conflict, "uid {} was {} ({}) on this node and cannot become {} ({})", uid,
-                           known->member.login_name, known->member.member_id, member.login_name, member.member_id);
+                           known->member.login_name, known->member.member_id, member.login_name,
+                           member.member_id);
         if (known->member.login_name == member.login_name) return {};
         return statements_[kRename].run(uid, member.login_name);
     }

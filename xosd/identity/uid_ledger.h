@@ -1,8 +1,8 @@
 // The node's memory of every block and every uid that was ever used here.
 //
-// Owns: the tables uid_blocks and uids of the state database. Process: xosd. Trusts: that VO ids, member numbers and
-// member ids come from verified signed records; the database.
-// What is recorded stays for good: a uid that once was somebody's is never anybody else's.
+// Owns: the tables uid_blocks and uids of the state database. Process: xosd. Trusts: that VO ids, member
+// numbers and member ids come from verified signed records; the database. What is recorded stays for good: a
+// uid that once was somebody's is never anybody else's.
 #pragma once
 
 #include <cstdint>
@@ -38,21 +38,23 @@ class UidLedger {
     // database must outlive the ledger. Makes the tables where they are missing.
     [[nodiscard]] static Outcome<UidLedger> open(Database& database);
 
-    // The base of the VO's block on this node; reserves proposed_base for a VO that has none yet. A block once
-    // reserved stays where it is: a VO that proposes another base later gets its recorded one.
-    // Errc::conflict, naming both parties: a block of another VO, a local id or subordinate ids lie in it, the name
-    // is another VO's, or the recorded size is another. Errc::invalid: size is no power of two in
+    // The base of the VO's block on this node; reserves proposed_base for a VO that has none yet. A block
+    // once reserved stays where it is: a VO that proposes another base later gets its recorded one.
+    // Errc::conflict, naming both parties: a block of another VO, a local id or subordinate ids lie in it,
+    // the name is another VO's, or the recorded size is another. Errc::invalid: size is no power of two in
     // kBlockSize-kBlockSizeMax, base is no multiple of it, or the block leaves kUidMin-kUidMax.
     [[nodiscard]] Outcome<uint32_t> reserve_block(const std::string& vo, const std::string& vo_id,
-                                                  uint32_t proposed_base, uint32_t size, const LocalIds& local);
-    // The same for a VO whose proposed block clashes: the highest free base on this node, recorded as node-local.
-    // Errc::unavailable: no room is left.
-    [[nodiscard]] Outcome<uint32_t> reserve_local_block(const std::string& vo, const std::string& vo_id, uint32_t size,
-                                                        const LocalIds& local);
+                                                  uint32_t proposed_base, uint32_t size,
+                                                  const LocalIds& local);
+    // The same for a VO whose proposed block clashes: the highest free base on this node, recorded as
+    // node-local. Errc::unavailable: no room is left.
+    [[nodiscard]] Outcome<uint32_t> reserve_local_block(const std::string& vo, const std::string& vo_id,
+                                                        uint32_t size, const LocalIds& local);
 
-    // Notes that uid is member's. Errc::conflict: it was another subject's, member had another number, or a local
-    // user has the login name (then the local one wins). Errc::invalid: uid is not what the block and number say.
-    // Again with the same member: only a changed login name is noted. For many, put a Transaction around the calls.
+    // Notes that uid is member's. Errc::conflict: it was another subject's, member had another number, or a
+    // local user has the login name (then the local one wins). Errc::invalid: uid is not what the block and
+    // number say. Again with the same member: only a changed login name is noted. For many, put a Transaction
+    // around the calls.
     [[nodiscard]] Outcome<void> record(uint32_t uid, const LedgerMember& member, const LocalIds& local);
 
     // Errc::not_found: never used here, or no such VO.
@@ -62,7 +64,8 @@ class UidLedger {
 
   private:
     explicit UidLedger(Database& database) : database_(&database) {}
-    [[nodiscard]] Outcome<uint32_t> store_block(const LedgerBlock& block, const std::vector<LedgerBlock>& blocks,
+    [[nodiscard]] Outcome<uint32_t> store_block(const LedgerBlock& block,
+                                                const std::vector<LedgerBlock>& blocks,
                                                 const LocalIds& local);
     [[nodiscard]] Outcome<void> check_name(const LedgerMember& member, const LedgerBlock& block,
                                            const LocalIds& local) const;

@@ -1,5 +1,6 @@
 #include "in_child.h"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,7 +19,8 @@ std::string in_child(const std::function<std::string()>& body) {
     close(ends[1]);
     std::string answer;
     char part[512];
-    for (ssize_t size; (size = read(ends[0], part, sizeof part)) > 0;) answer.append(part, static_cast<size_t>(size));
+    for (ssize_t size; (size = read(ends[0], part, sizeof part)) > 0;)
+        answer.append(part, static_cast<size_t>(size));
     close(ends[0]);
     int status = 0;
     if (waitpid(pid, &status, 0) != pid) return "waitpid failed";

@@ -7,14 +7,14 @@
 #include <string>
 
 // Inside such a piece: what fails is the answer.
-#define EXPECT(condition)                                                                  \
-    do {                                                                                   \
+#define EXPECT(condition)                                                                           \
+    do {                                                                                            \
         if (!(condition)) return std::string("line ") + std::to_string(__LINE__) + ": " #condition; \
     } while (false)
 // The answer of a piece within this one.
-#define EXPECT_NOTHING(answer)                                                                 \
-    do {                                                                                       \
-        const std::string found_ = (answer);                                                   \
+#define EXPECT_NOTHING(answer)                                                                        \
+    do {                                                                                              \
+        const std::string found_ = (answer);                                                          \
         if (!found_.empty()) return std::string("line ") + std::to_string(__LINE__) + " > " + found_; \
     } while (false)
 

@@ -17,7 +17,8 @@ namespace {
 
 constexpr char kCredentialDescribed[] = "user;0;0;0b3f0000;xos:credential";
 
-std::string open_and(const char* user, const std::function<std::string()>& body, const char* stack = "plain") {
+std::string open_and(const char* user, const std::function<std::string()>& body,
+                     const char* stack = "plain") {
     return in_child([=]() -> std::string {
         PamHandle pam(user, stack);
         EXPECT(pam.open() == PAM_SUCCESS);
@@ -73,7 +74,8 @@ TEST_CASE("the user cannot change, prolong, take away or open up the credential"
               const key_serial_t key = keys_of_session().at(0);
               EXPECT_NOTHING(as_user(kUser1, [&]() -> std::string {
                   EXPECT(keyctl_update(key, "forged", 6) < 0 && errno == EACCES);
-                  EXPECT(add_key("user", kCredentialKey, "forged", 6, KEY_SPEC_SESSION_KEYRING) < 0 && errno == EACCES);
+                  EXPECT(add_key("user", kCredentialKey, "forged", 6, KEY_SPEC_SESSION_KEYRING) < 0 &&
+                         errno == EACCES);
                   EXPECT(keyctl_set_timeout(key, 100'000) < 0 && errno == EACCES);
                   EXPECT(keyctl_setperm(key, 0x3f3f3f3f) < 0 && errno == EACCES);
                   EXPECT(keyctl_chown(key, kUser1, static_cast<gid_t>(-1)) < 0);
@@ -83,7 +85,8 @@ TEST_CASE("the user cannot change, prolong, take away or open up the credential"
                   EXPECT(keyctl_setperm(keyring, 0x3f3f3f3f) < 0 && errno == EACCES);
                   EXPECT(keyctl_link(keyring, KEY_SPEC_USER_KEYRING) < 0 && errno == EACCES);
                   EXPECT(keyctl_chown(keyring, kUser2, static_cast<gid_t>(-1)) < 0);
-                  EXPECT(add_key("user", "of-the-user", "x", 1, keyring) > 0);  // the keyring is for him to use
+                  EXPECT(add_key("user", "of-the-user", "x", 1, keyring) >
+                         0);  // the keyring is for him to use
                   return "";
               }));
               EXPECT(describe(key) == kCredentialDescribed);
@@ -96,7 +99,8 @@ TEST_CASE("a key of the same name that a user made is told apart by its owner") 
     const StandIn xosd(grants({.chain = "", .expires = 0}));
     CHECK(open_and("user1@physics", []() -> std::string {
               return as_user(kUser1, []() -> std::string {
-                  const key_serial_t forged = add_key("user", kCredentialKey, "forged", 6, KEY_SPEC_SESSION_KEYRING);
+                  const key_serial_t forged =
+                      add_key("user", kCredentialKey, "forged", 6, KEY_SPEC_SESSION_KEYRING);
                   EXPECT(forged > 0);
                   EXPECT(!describe(forged).starts_with("user;0;"));
                   return "";

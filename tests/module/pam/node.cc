@@ -17,7 +17,9 @@ namespace {
 
 constexpr char kStacks[] = "/run/xos/stacks";  // on the private tmpfs
 
-int converse(int, const pam_message**, pam_response**, void*) { return PAM_CONV_ERR; }  // nothing is ever asked
+int converse(int, const pam_message**, pam_response**, void*) {
+    return PAM_CONV_ERR;
+}  // nothing is ever asked
 
 void write_file(const std::string& path, const std::string& text, mode_t mode) {
     std::ofstream(path, std::ios::binary) << text;
@@ -25,8 +27,9 @@ void write_file(const std::string& path, const std::string& text, mode_t mode) {
 }
 
 // The module follows pam_permit, without which a stack of nothing but PAM_IGNORE is a refusal.
-void write_stack(const char* name, const std::string& session, const char* option = "") {
-    const std::string xos = std::string("required ") + PAM_XOS_MODULE + " " + option + "\n";
+void write_stack(const char* name, const std::string& session, const char* argument = "",
+                 const char* module = PAM_XOS_MODULE) {
+    const std::string xos = std::string("required ") + module + " " + argument + "\n";
     std::string text = "account required pam_permit.so\naccount " + xos;
     text += "session required pam_permit.so\n";
     for (size_t at = 0; at < session.size();) {
@@ -66,6 +69,7 @@ std::string enter_node() {
         if (!mount_tmpfs(path)) return std::string("no tmpfs on ") + path + ": " + strerror(errno);
     if (mkdir(kStacks, 0755) != 0) return std::string("no directory for the stacks: ") + strerror(errno);
     write_stack("plain", "xos\n");
+    write_stack("errno", "xos\n", PAM_XOS_MODULE, ERRNO_PROBE);
     write_stack("debug", "xos\n", "debug");
     write_stack("keyinit-first", "optional pam_keyinit.so force revoke\nxos\n");
     write_stack("keyinit-last", "xos\noptional pam_keyinit.so force revoke\n");
@@ -76,7 +80,8 @@ std::string enter_node() {
 
 void write_accounts_file() {
     const auto account = [](const char* user, uid_t uid) {
-        return xos::AccountEntry{std::string(user) + "@physics", uid, uid, "", "/home/xos/" + std::string(user), "/bin/sh"};
+        return xos::AccountEntry{std::string(user) + "@physics",   uid,      uid, "",
+                                 "/home/xos/" + std::string(user), "/bin/sh"};
     };
     const auto file = xos::build_accounts_file(
         {{{"physics", kBlock, xos::kBlockSize}},
@@ -86,7 +91,9 @@ void write_accounts_file() {
     write_file(xos::kAccountsFile, *file, 0644);
 }
 
-void remove_accounts_file() { unlink(xos::kAccountsFile); }
+void remove_accounts_file() {
+    unlink(xos::kAccountsFile);
+}
 
 PamHandle::PamHandle(const char* user, const char* stack) {
     static constexpr pam_conv kConversation{converse, nullptr};
@@ -94,7 +101,9 @@ PamHandle::PamHandle(const char* user, const char* stack) {
         throw std::runtime_error("pam_start_confdir failed");
 }
 
-PamHandle::~PamHandle() { pam_end(pamh_, status_); }
+PamHandle::~PamHandle() {
+    pam_end(pamh_, status_);
+}
 
 std::string PamHandle::variable(const char* name) const {
     const char* value = pam_getenv(pamh_, name);

@@ -6,18 +6,27 @@
 
 using namespace xos;
 
-Grant credential() { return {.chain = std::string(9600, 'P') + "\n", .expires = time(nullptr) + 3600}; }
+Grant credential() {
+    return {.chain = std::string(9600, 'P') + "\n", .expires = time(nullptr) + 3600};
+}
 
 StandIn::Handler grants(const Grant& grant) {
     return [=](const Request& request) {
         if (std::get_if<AccountQuery>(&request)) return encode(AccountReply{{Verdict::permit, ""}});
         if (std::get_if<CloseSession>(&request)) return encode(CloseReply{{Verdict::permit, ""}});
-        return encode(SessionReply{{Verdict::permit, ""}, kSession, grant.chain, grant.expires, "/home/xos/user1",
-                                   "physics", grant.user});
+        return encode(SessionReply{{Verdict::permit, ""},
+                                   kSession,
+                                   grant.chain,
+                                   grant.expires,
+                                   "/home/xos/user1",
+                                   "physics",
+                                   grant.user});
     };
 }
 
-key_serial_t session_keyring() { return keyctl_get_keyring_ID(KEY_SPEC_SESSION_KEYRING, 0); }
+key_serial_t session_keyring() {
+    return keyctl_get_keyring_ID(KEY_SPEC_SESSION_KEYRING, 0);
+}
 
 std::vector<key_serial_t> keys_of_session() {
     std::vector<key_serial_t> keys(64);

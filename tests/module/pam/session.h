@@ -25,7 +25,7 @@ StandIn::Handler grants(const Grant& grant);
 
 key_serial_t session_keyring();  // of the calling process
 std::vector<key_serial_t> keys_of_session();
-std::string describe(key_serial_t key);  // "type;uid;gid;perm;description", "" where it may not be seen
+std::string describe(key_serial_t key);     // "type;uid;gid;perm;description", "" where it may not be seen
 std::string session_keyring_of(uid_t uid);  // how one that pam_xos made is described
-std::string read_key(key_serial_t key);  // "" where it may not be read
-int wait_for_exit(pid_t pid);            // the exit status; -1: died otherwise
+std::string read_key(key_serial_t key);     // "" where it may not be read
+int wait_for_exit(pid_t pid);               // the exit status; -1: died otherwise

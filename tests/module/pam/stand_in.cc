@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,8 +30,10 @@ int listen_as(uid_t uid) {
     address.sun_family = AF_UNIX;
     std::memcpy(address.sun_path, xos::kPamSocket, sizeof xos::kPamSocket);
     unlink(xos::kPamSocket);
+    const mode_t mask = umask(0);  // the keys command connects as its own user
     if (fd < 0 || bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
         throw std::runtime_error("cannot bind the socket of the stand-in");
+    umask(mask);
     // the kernel records who listens, for SO_PEERCRED, at listen(2)
     if (seteuid(uid) != 0 || listen(fd, 16) != 0 || seteuid(0) != 0)
         throw std::runtime_error("cannot listen on the socket of the stand-in");
@@ -86,8 +89,16 @@ void StandIn::answer_one(int fd, const Handler& handler) const {
     if (!reply.empty()) send(fd, reply.data(), reply.size(), MSG_NOSIGNAL);
 }
 
-Bytes StandIn::last_open() const { return {record_->open, record_->open + record_->open_size}; }
+Bytes StandIn::last_open() const {
+    return {record_->open, record_->open + record_->open_size};
+}
 
-Bytes encode(const xos::AccountReply& reply) { return encode_any(reply); }
-Bytes encode(const xos::SessionReply& reply) { return encode_any(reply); }
-Bytes encode(const xos::CloseReply& reply) { return encode_any(reply); }
+Bytes encode(const xos::AccountReply& reply) {
+    return encode_any(reply);
+}
+Bytes encode(const xos::SessionReply& reply) {
+    return encode_any(reply);
+}
+Bytes encode(const xos::CloseReply& reply) {
+    return encode_any(reply);
+}
