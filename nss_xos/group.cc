@@ -1,0 +1,95 @@
+#include <cstdlib>
+
+#include "libxos/accounts_source.h"
+#include "nss_xos/buffer_packer.h"
+#include "nss_xos/entries.h"
+
+namespace xos {
+namespace {
+
+constexpr long kFirstGroups = 16;
+char kNoPassword[] = "*";  // never written; group(5) has it for groups that nobody joins with newgrp
+
+Result<void> pack(const AccountsFile& accounts, const GroupView& found, group* entry, char* buffer,
+                  size_t size) {
+    BufferPacker packer(buffer, size);
+    char** members = packer.reserve_pointers(size_t{found.member_count} + 1);
+    char* name = members != nullptr ? packer.put_text(found.name) : nullptr;
+    char* password = name != nullptr ? packer.put_text(kNoPassword) : nullptr;
+    if (password == nullptr) return fail(Errc::too_small, "");
+    for (uint32_t i = 0; i < found.member_count; ++i) {
+        const Result<AccountView> member = accounts.find_member(found, i);
+        if (!member) return fail(Errc::unavailable, "accounts file: member");
+        members[i] = packer.put_text(member->name);
+        if (members[i] == nullptr) return fail(Errc::too_small, "");
+    }
+    members[found.member_count] = nullptr;
+    entry->gr_name = name;
+    entry->gr_passwd = password;
+    entry->gr_gid = found.gid;
+    entry->gr_mem = members;
+    return {};
+}
+
+// Doubles *groups within limit; false where the limit is reached.
+Result<bool> grow(long* size, gid_t** groups, long limit) {
+    if (limit > 0 && *size >= limit) return false;
+    long wanted = *size > 0 ? *size * 2 : kFirstGroups;
+    if (limit > 0 && wanted > limit) wanted = limit;
+    void* larger = realloc(*groups, static_cast<size_t>(wanted) * sizeof(gid_t));
+    if (larger == nullptr) return std::unexpected(Error{Errc::unavailable, ENOMEM, "realloc"});
+    *groups = static_cast<gid_t*>(larger);
+    *size = wanted;
+    return true;
+}
+
+}  // namespace
+
+Result<void> get_group(const char* name, group* entry, char* buffer, size_t size) {
+    if (!can_be_ours(name)) return fail(Errc::not_found, "");
+    const Result<PinnedAccounts> accounts = pin_accounts();
+    if (!accounts) return std::unexpected(accounts.error());
+    const Result<GroupView> found = accounts->find_group(std::string_view(name));
+    if (!found) return std::unexpected(found.error());
+    return pack(*accounts, *found, entry, buffer, size);
+}
+
+Result<void> get_group(uint32_t gid, group* entry, char* buffer, size_t size) {
+    if (!can_be_ours(gid)) return fail(Errc::not_found, "");
+    const Result<PinnedAccounts> accounts = pin_accounts();
+    if (!accounts) return std::unexpected(accounts.error());
+    const Result<GroupView> found = accounts->find_group(gid);
+    if (!found) return std::unexpected(found.error());
+    return pack(*accounts, *found, entry, buffer, size);
+}
+
+Result<void> get_next_group(AccountsCursor& cursor, group* entry, char* buffer, size_t size) {
+    const Result<PinnedAccounts> accounts = pin_accounts();
+    if (!accounts) return std::unexpected(accounts.error());
+    AccountsCursor next = cursor;
+    const Result<GroupView> found = accounts->next_group(next);
+    if (!found) return std::unexpected(found.error());
+    Result<void> packed = pack(*accounts, *found, entry, buffer, size);
+    if (packed) cursor = next;
+    return packed;
+}
+
+Result<void> append_groups(const char* user, gid_t skip, long* used, long* size, gid_t** groups, long limit) {
+    if (!can_be_ours(user)) return fail(Errc::not_found, "");
+    const Result<PinnedAccounts> accounts = pin_accounts();
+    if (!accounts) return std::unexpected(accounts.error());
+    const Result<AccountView> account = accounts->find_user(std::string_view(user));
+    if (!account) return std::unexpected(account.error());
+    for (uint32_t i = 0; i < account->group_count; ++i) {
+        if (account->groups[i] == skip) continue;
+        if (*used >= *size) {
+            const Result<bool> grown = grow(size, groups, limit);
+            if (!grown) return std::unexpected(grown.error());
+            if (!*grown) return {};
+        }
+        (*groups)[(*used)++] = account->groups[i];
+    }
+    return {};
+}
+
+}  // namespace xos
