@@ -5,17 +5,18 @@
 # From the environment: NODE_NAME, NODE_DIR (root/, the mount point; upper/, work/; state/, debs/),
 # NODE_LOWER (overlay layers, or empty: root/ is a plain copy), NODE_CGROUP, NODE_PEERS, NODE_PORT, NODE_FILES.
 set -euo pipefail
+SOURCE=xos-node-$NODE_NAME # by this name in mountinfo, down finds the node's processes
 
 mount_root() {
   local root=$NODE_DIR/root
   if [ -n "$NODE_LOWER" ]; then
-    mount -t overlay -o "lowerdir=$NODE_LOWER,upperdir=$NODE_DIR/upper,workdir=$NODE_DIR/work" "xos-node-$NODE_NAME" "$root"
+    mount -t overlay -o "lowerdir=$NODE_LOWER,upperdir=$NODE_DIR/upper,workdir=$NODE_DIR/work" "$SOURCE" "$root"
   else
     mount --bind "$root" "$root"
   fi
   cd "$root"
-  mount -t tmpfs -o mode=755,nosuid xos-node-run run
-  mount -t tmpfs -o mode=1777,nosuid,nodev xos-node-tmp tmp
+  mount -t tmpfs -o mode=755,nosuid "$SOURCE" run
+  mount -t tmpfs -o mode=1777,nosuid,nodev "$SOURCE" tmp
   mkdir -m 1777 run/lock
   mkdir -m 755 run/node
   mount --rbind /proc proc
@@ -25,7 +26,7 @@ mount_root() {
 
 make_devices() { # DIR ; no device of the machine but those that a container has, and FUSE
   local node
-  mount -t tmpfs -o mode=755,nosuid xos-node-dev "$1"
+  mount -t tmpfs -o mode=755,nosuid "$SOURCE" "$1"
   for node in null:1:3 zero:1:5 full:1:7 random:1:8 urandom:1:9 tty:5:0 fuse:10:229; do
     # shellcheck disable=SC2046  # major and minor
     mknod -m 666 "$1/${node%%:*}" c $(tr : ' ' <<<"${node#*:}")
@@ -38,7 +39,7 @@ make_devices() { # DIR ; no device of the machine but those that a container has
   mkdir -m 755 "$1/pts"
   mkdir -m 1777 "$1/shm"
   mount -t devpts -o newinstance,gid=5,mode=620,ptmxmode=666,nosuid,noexec devpts "$1/pts"
-  mount -t tmpfs -o mode=1777,nosuid,nodev xos-node-shm "$1/shm"
+  mount -t tmpfs -o mode=1777,nosuid,nodev "$SOURCE" "$1/shm"
 }
 
 pivot() { # never chroot: CRIU wants the root of a process to be a mount point
@@ -57,7 +58,7 @@ name_host() {
 }
 
 install_packages() {
-  mount -t tmpfs -o mode=755 xos-node-src "$NODE_DIR/root/mnt"
+  mount -t tmpfs -o mode=755 "$SOURCE" "$NODE_DIR/root/mnt"
   mkdir mnt/debs mnt/files
   mount --bind "$NODE_DIR/debs" mnt/debs
   mount --bind "$NODE_FILES" mnt/files
@@ -84,7 +85,7 @@ hold() { # what differs from node to node, then the log, for ever
       chmod $mode "$NODE_DIR/state/$target"
       mount --bind "$NODE_DIR/state/$target" "$target"
     else
-      mount -t tmpfs -o mode=$mode xos-node-state "$target"
+      mount -t tmpfs -o mode=$mode "$SOURCE" "$target"
     fi
   done
   mkdir run/peers

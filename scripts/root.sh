@@ -29,6 +29,9 @@ NODE_CACHED_PACKAGES=(
   libsqlite3-0 libsystemd0 libpam0g libpam-runtime libzstd1 libpugixml1v5 adduser
 )
 
+# The packages and build/ are compiled with the same flags: what one has compiled the other takes from ccache.
+export CCACHE_NOHASHDIR=1 CCACHE_IGNOREOPTIONS='-Werror -ffile-prefix-map=*'
+
 die() { echo "${0##*/}: $*" >&2; exit 1; }
 say() { echo "${0##*/}: $*" >&2; }
 

@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """clang-tidy on what a build compiled, only where something changed since the last clean result.
 
-    tidy.py BUILD_DIR FOLDER..
+    tidy.py [--quick] BUILD_DIR FOLDER..
 
 A file's result is kept in BUILD_DIR/tidy under the hash of the file, of every header of ours that its object
-depends on (as ninja recorded them), of its compile command and of the configuration.
+depends on (as ninja recorded them), of its compile command and of the configuration. --quick leaves the analyzer
+out; a full result serves it too.
 """
 import concurrent.futures
 import hashlib
@@ -40,14 +41,17 @@ def key_of(entry, dependencies, top, fixed):
     return digest.hexdigest()
 
 
-def check(build, source):
-    result = subprocess.run(["clang-tidy", "--quiet", "-p", build, source], capture_output=True, text=True)
+def check(build, source, quick):
+    only = ["--checks=-clang-analyzer-*"] if quick else []
+    result = subprocess.run(["clang-tidy", "--quiet", *only, "-p", build, source], capture_output=True, text=True)
     said = [line for line in result.stderr.splitlines() if not re.fullmatch(r"\d+ warnings? .*generated\..*", line)]
     return result.returncode, result.stdout + ("\n".join(said) if result.returncode else "")
 
 
 def main():
-    build, folders = os.path.abspath(sys.argv[1]), sys.argv[2:]
+    quick = sys.argv[1] == "--quick"
+    build, *folders = sys.argv[2:] if quick else sys.argv[1:]
+    build = os.path.abspath(build)
     top = os.path.dirname(build)
     with open(os.path.join(build, "compile_commands.json")) as file:
         entries = json.load(file)
@@ -63,13 +67,14 @@ def main():
         if os.path.relpath(source, top).split(os.sep)[0] not in folders or source in pending:
             continue
         count += 1
-        mark = os.path.join(cache, key_of(entry, dependencies.get(entry["output"], []), top, fixed))
-        if not os.path.exists(mark):
-            pending[source] = mark
+        full = os.path.join(cache, key_of(entry, dependencies.get(entry["output"], []), top, fixed))
+        marks = [full, full + ".quick"] if quick else [full]
+        if not any(os.path.exists(mark) for mark in marks):
+            pending[source] = marks[-1]
 
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for source, (status, output) in zip(pending, pool.map(lambda path: check(build, path), pending)):
+        for source, (status, output) in zip(pending, pool.map(lambda path: check(build, path, quick), pending)):
             if status == 0:
                 open(pending[source], "w").close()
             else:
