@@ -8,7 +8,6 @@
 #include <charconv>
 #include <cstring>
 #include <ctime>
-#include <format>
 #include <memory>
 
 namespace xos {
@@ -41,7 +40,7 @@ Outcome<ProcessFiles> ProcessFiles::open() {
 }
 
 std::string ProcessFiles::read(int32_t pid, const char* name, size_t limit) const {
-    const UniqueFd fd(openat(proc_.get(), std::format("{}/{}", pid, name).c_str(), O_RDONLY | O_CLOEXEC));
+    const UniqueFd fd(openat(proc_.get(), compose("{}/{}", pid, name).c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd) return {};
     std::string text(limit, '\0');
     size_t used = 0;
@@ -57,7 +56,7 @@ std::string ProcessFiles::read(int32_t pid, const char* name, size_t limit) cons
 
 std::vector<int32_t> ProcessFiles::threads(int32_t pid) const {
     std::vector<int32_t> tids;
-    const int fd = openat(proc_.get(), std::format("{}/task", pid).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int fd = openat(proc_.get(), compose("{}/task", pid).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return tids;
     const std::unique_ptr<DIR, int (*)(DIR*)> directory(fdopendir(fd), closedir);
     if (!directory) {

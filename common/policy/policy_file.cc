@@ -29,7 +29,7 @@ Outcome<uint32_t> read_actions(std::string_view file, const YAML::Node& node) {
         const auto found = std::ranges::find(kActionNames, word);
         if (found == kActionNames.end())
             return yaml_failure(file, node,
-                                std::format("actions of: {}; '{}' is none", action_words(), word));
+                                compose("actions of: {}; '{}' is none", action_words(), word));
         actions |= 1u << (found - kActionNames.begin());
     }
     if (actions == 0) return yaml_failure(file, node, "at least one action of: " + action_words());
@@ -47,10 +47,10 @@ Outcome<std::vector<std::string>> read_names(std::string_view file, const YAML::
     if (!node) return std::vector<std::string>{};
     auto names = read_strings(file, node);
     if (!names) return names;
-    if (names->empty()) return yaml_failure(file, node, std::format("{} after '{}'", what, key));
+    if (names->empty()) return yaml_failure(file, node, compose("{} after '{}'", what, key));
     for (const std::string& name : *names)
         if (!valid(name))
-            return yaml_failure(file, node, std::format("{} after '{}'; '{}' is none", what, key, name));
+            return yaml_failure(file, node, compose("{} after '{}'; '{}' is none", what, key, name));
     return names;
 }
 

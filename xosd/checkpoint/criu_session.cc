@@ -106,7 +106,7 @@ std::string explain_criu_log(const std::string& log) {
         const std::string reason = text == std::string::npos ? line.substr(at) : line.substr(text + 3);
         for (const Translation& translation : kTranslations)
             if (reason.contains(translation.text))
-                return std::format("{} (CRIU: {})", translation.words, reason);
+                return compose("{} (CRIU: {})", translation.words, reason);
         return reason;
     }
     return "it said nothing in its log";
@@ -120,7 +120,7 @@ Outcome<void> run_criu_dump(const CriuRun& run, pid_t pid, bool keep_running) {
     criu_set_pid(pid);
     criu_set_leave_running(keep_running);
     for (const ExternalMount& mount : run.externals)
-        if (criu_add_external(std::format("mnt[{0}]:{0}", mount.inside).c_str()) != 0)
+        if (criu_add_external(compose("mnt[{0}]:{0}", mount.inside).c_str()) != 0)
             return failure(Errc::system, "cannot prepare CRIU");
     if (criu_dump() < 0) return criu_failure(run, "dump");
     return {};
@@ -133,7 +133,7 @@ Outcome<pid_t> run_criu_restore(const CriuRun& run, const std::string& root) {
     if (!fds) return std::unexpected(fds.error());
     if (criu_set_root(root.c_str()) != 0) return failure(Errc::system, "cannot prepare CRIU");
     for (const ExternalMount& mount : run.externals)
-        if (criu_add_external(std::format("mnt[{}]:{}", mount.inside, mount.source).c_str()) != 0)
+        if (criu_add_external(compose("mnt[{}]:{}", mount.inside, mount.source).c_str()) != 0)
             return failure(Errc::system, "cannot prepare CRIU");
     // libcriu(3): the restored process is our child, and may end before the call returns
     sigset_t children;
@@ -152,7 +152,7 @@ Outcome<std::string> criu_version() {
         return failure(Errc::system, "cannot prepare CRIU");
     const int version = criu_get_version();  // major * 10000 + minor * 100 + sublevel
     if (version <= 0) return failure(Errc::unavailable, "{} does not answer", kCriu);
-    return std::format("{}.{}.{}", version / 10000, version / 100 % 100, version % 100);
+    return compose("{}.{}.{}", version / 10000, version / 100 % 100, version % 100);
 }
 
 }  // namespace xos

@@ -157,7 +157,7 @@ Outcome<OperationResult> dump_generation(const DumpRequest& request) {
             return failure_errno(
                 errno, "the checkpoint of {} is committed, but its processes cannot be killed", request.job);
     }
-    return OperationResult{std::format("{} {}", committed->bytes, committed->digest), {}};
+    return OperationResult{compose("{} {}", committed->bytes, committed->digest), {}};
 }
 
 }  // namespace xos

@@ -139,14 +139,14 @@ Outcome<ContainerProcess> start_container(const ContainerSpec& spec) {
 std::string ExitRecord::message() const {
     if (exec_error == 0) return {};
     char buffer[128];
-    return std::format("cannot execute {}: {}", exec_about, strerror_r(exec_error, buffer, sizeof buffer));
+    return compose("cannot execute {}: {}", exec_about, strerror_r(exec_error, buffer, sizeof buffer));
 }
 
 Outcome<std::optional<ExitRecord>> read_exit_record(const std::string& layer) {
     UniqueFd upper(open((layer + kUpper).c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!upper) return failure_errno(errno, "cannot open the layer {}", layer);
     UniqueFd file =
-        open_beneath(upper.get(), std::format("{}/{}", kLoaderDir, kLoaderExit), O_RDONLY | O_NONBLOCK);
+        open_beneath(upper.get(), compose("{}/{}", kLoaderDir, kLoaderExit), O_RDONLY | O_NONBLOCK);
     if (!file && errno == ENOENT) return std::nullopt;
     char bytes[kExitRecordMax];
     const ssize_t n = file ? read(file.get(), bytes, sizeof bytes) : -1;

@@ -63,7 +63,7 @@ Outcome<std::string> make_authorized_key(const LoginGrant& grant, std::string_vi
     if (grant.agent_forwarding) line += ",agent-forwarding";
     if (grant.port_forwarding) line += ",port-forwarding";
     // sshd(8), AUTHORIZED_KEYS FILE FORMAT: a trailing Z is UTC
-    line += std::format(",expiry-time=\"{:%Y%m%d%H%M%S}Z\",principals=\"{}\" ", grant.expires, login);
+    line += compose(",expiry-time=\"{:%Y%m%d%H%M%S}Z\",principals=\"{}\" ", grant.expires, login);
     return line + *key;
 }
 

@@ -168,6 +168,7 @@ void LoginService::finish(Opening& opening) {
     session.service = opening.service;
     session.remote = opening.remote;
     session.serial = opening.serial;
+    session.chain = opening.chain;
     session.opened = now_seconds();
     session.expires = opening.chain.empty() ? std::chrono::sys_seconds{} : opening.grant.expires;
     const auto id = sessions_.open(std::move(session), opening.caller.pid, std::move(opening.caller.pidfd));

@@ -15,7 +15,6 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
-#include <format>
 #include <fstream>
 
 #include "common/tracking/agent_protocol.h"
@@ -99,7 +98,7 @@ int read_start_error(int pipe) {
 }
 
 Outcome<pid_t> read_pid(int pidfd) {
-    std::ifstream info(std::format("/proc/self/fdinfo/{}", pidfd));
+    std::ifstream info(compose("/proc/self/fdinfo/{}", pidfd));
     for (std::string line; std::getline(info, line);) {
         pid_t pid = 0;
         if (std::sscanf(line.c_str(), "Pid: %d", &pid) == 1 && pid > 0) return pid;

@@ -6,7 +6,6 @@
 
 #include <charconv>
 #include <cstring>
-#include <format>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -82,7 +81,7 @@ int main(int argc, char** argv) {
         return 2;
     }
     if (const auto ready = xos::prepare(*uid, *gid); !ready) {
-        xos::complain(std::format("xos-verifier: {}\n", ready.error().message));
+        xos::complain(compose("xos-verifier: {}\n", ready.error().message));
         return 1;
     }
     // Behind the walls only exit_group(2) is left: no destructors of the C library, no message.

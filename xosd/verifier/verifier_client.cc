@@ -47,6 +47,9 @@ Outcome<std::unique_ptr<VerifierClient>> VerifierClient::start(sd_event* event, 
     return client;
 }
 
+VerifierClient::VerifierClient(sd_event* event, VerifierOptions options)
+    : event_(event), options_(std::move(options)) {}
+
 VerifierClient::~VerifierClient() = default;
 
 Outcome<void> VerifierClient::start_child() {
@@ -183,7 +186,7 @@ void VerifierClient::child_ended(Child& child) {
         // An answer that it gave before its end still counts.
         if (running_) receive();
         if (has_child_ && &child == &children_.front())
-            abandon({Errc::unavailable, std::format("the verifier died ({})", how)});
+            abandon({Errc::unavailable, compose("the verifier died ({})", how)});
     }
     children_.remove_if([&](const Child& entry) { return &entry == &child; });
 }

@@ -58,7 +58,7 @@ class VerifierClient {
     };
     using Source = std::unique_ptr<sd_event_source, SourceUnref>;
 
-    VerifierClient(sd_event* event, VerifierOptions options) : event_(event), options_(std::move(options)) {}
+    VerifierClient(sd_event* event, VerifierOptions options);
     Outcome<void> start_child();
     Outcome<void> send_next();
     void pump();
