@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 
 #include "libxos/names.h"
 #include "xosd/container/layer.h"
