@@ -14,7 +14,9 @@ constexpr std::string_view kNoPassword = "*";
 
 Result<void> pack(const AccountView& account, passwd* entry, char* buffer, size_t size) {
     BufferPacker packer(buffer, size);
-    char* text = packer.put_text(account.text);
+    std::string_view whole = account.text;
+    whole.remove_suffix(1);  // its last NUL: put_text() writes it
+    char* text = packer.put_text(whole);
     char* password = text != nullptr ? packer.put_text(kNoPassword) : nullptr;
     if (password == nullptr) return fail(Errc::too_small, "");
     const auto same_place = [&](std::string_view part) { return text + (part.data() - account.text.data()); };

@@ -11,7 +11,7 @@
 namespace xos {
 namespace {
 
-constexpr uint64_t kVersion = 1;
+constexpr uint64_t kAttributesVersion = 1;
 
 struct AttributesAsn1 {
     ASN1_INTEGER* version;
@@ -99,7 +99,7 @@ Outcome<Bytes> encode_attributes(const XosAttributes& attributes) {
     if (auto good = check(attributes); !good) return std::unexpected(good.error());
     const AttributesPtr value(
         reinterpret_cast<AttributesAsn1*>(ASN1_item_new(ASN1_ITEM_rptr(AttributesAsn1))));
-    const bool filled = value && ASN1_INTEGER_set_uint64(value->version, kVersion) == 1 &&
+    const bool filled = value && ASN1_INTEGER_set_uint64(value->version, kAttributesVersion) == 1 &&
                         set_text(value->vo, attributes.vo) && set_text(value->user_id, attributes.user_id) &&
                         set_text(value->login, attributes.login) &&
                         ASN1_INTEGER_set_uint64(value->number, attributes.number) == 1 &&
@@ -130,7 +130,7 @@ Outcome<XosAttributes> decode_attributes(std::span<const uint8_t> der) {
     }
     uint64_t version = 0, number = 0;
     if (at != der.data() + der.size()) return broken("bytes follow the value");
-    if (ASN1_INTEGER_get_uint64(&version, value->version) != 1 || version != kVersion ||
+    if (ASN1_INTEGER_get_uint64(&version, value->version) != 1 || version != kAttributesVersion ||
         ASN1_INTEGER_get_uint64(&number, value->number) != 1 || number > UINT32_MAX) {
         ERR_clear_error();
         return broken("unknown version, or a number out of its range");

@@ -98,7 +98,7 @@ std::string join_pem(std::span<const uint8_t> der, std::string_view label) {
 }
 
 Outcome<std::vector<Bytes>> split_pem_chain(std::string_view pem) {
-    return split_pem(pem, "CERTIFICATE", kChainMax);
+    return split_pem(pem, "CERTIFICATE", kChainLengthMax);
 }
 
 std::string certificate_pem(std::span<const uint8_t> der) {
