@@ -13,6 +13,8 @@ const std::map<std::string_view, const char*> kGroups = {
     {"member", "Members of a VO (at its authority)"},
     {"credential", "Credentials: request, issue, show"},
     {"policy", "Policies of a VO and of this node"},
+    {"node", "This node: its state, its configuration"},
+    {"session", "Sessions of VO users on this node"},
 };
 
 }  // namespace

@@ -8,7 +8,11 @@ namespace xos {
 void add_authority_commands(CommandTable& table);
 void add_credential_request_command(CommandTable& table);
 void add_credential_show_command(CommandTable& table);
+void add_job_commands(CommandTable& table);
+void add_job_run_commands(CommandTable& table);
 void add_login_command(CommandTable& table);
+void add_node_commands(CommandTable& table);
+void add_trust_commands(CommandTable& table);
 void add_logout_command(CommandTable& table);
 void add_whoami_command(CommandTable& table);
 
@@ -19,6 +23,10 @@ inline constexpr void (*kCommands[])(CommandTable&) = {
     add_whoami_command,
     add_credential_request_command,
     add_credential_show_command,
+    add_job_run_commands,
+    add_job_commands,
+    add_node_commands,
+    add_trust_commands,
     add_authority_commands,
 };
 

@@ -2,6 +2,7 @@
 
 #include <systemd/sd-varlink.h>
 
+#include <algorithm>
 #include <memory>
 #include <string_view>
 
@@ -55,12 +56,14 @@ std::unexpected<Failure> failure_of(const std::string& method, std::string_view 
 
 }  // namespace
 
-Outcome<Json> call_node(const std::string& method, const Json& parameters, std::chrono::microseconds deadline,
-                        const std::string& address) {
+Outcome<NodeAnswer> ask_node(const std::string& method, const Json& parameters, std::chrono::microseconds deadline,
+                             const std::string& address) {
     sd_varlink* raw = nullptr;
     int error = sd_varlink_connect_address(&raw, address.c_str());
     if (error < 0) return no_daemon(-error);
     const Link link(raw, sd_varlink_close_unref);
+    if (error = sd_varlink_set_allow_fd_passing_input(raw, 1); error < 0)
+        return failure_errno(-error, "cannot receive descriptors");
     error = sd_varlink_set_relative_timeout(raw, static_cast<uint64_t>(deadline.count()));
     if (error < 0) return failure_errno(-error, "cannot set a deadline");
     sd_json_variant* answer = nullptr;  // borrowed from the link
@@ -70,9 +73,16 @@ Outcome<Json> call_node(const std::string& method, const Json& parameters, std::
     if (error == -ECONNRESET || error == -EPIPE || error == -ENOTCONN)
         return failure(Errc::unavailable, "xosd ended while it dealt with {}; try again", method);
     if (error < 0 && error_id == nullptr) return failure_errno(-error, "cannot ask xosd for {}", method);
-    const Json result = Json::adopt(sd_json_variant_ref(answer));
+    Json result = Json::adopt(sd_json_variant_ref(answer));
     if (error_id != nullptr) return failure_of(method, error_id, result);
-    return result;
+    return NodeAnswer{std::move(result), UniqueFd(std::max(sd_varlink_take_fd(raw, 0), -1))};
+}
+
+Outcome<Json> call_node(const std::string& method, const Json& parameters, std::chrono::microseconds deadline,
+                        const std::string& address) {
+    auto answer = ask_node(method, parameters, deadline, address);
+    if (!answer) return std::unexpected(answer.error());
+    return std::move(answer->parameters);
 }
 
 }  // namespace xos
