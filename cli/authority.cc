@@ -35,7 +35,7 @@ constexpr AuthorityCommand kAuthorityCommands[] = {
     {"member resume", "Let a suspended member in again", "LOGIN", nullptr, nullptr, {}},
     {"member list", "List the members of a VO", "VO", nullptr, nullptr, {}},
     {"credential issue", "Certify a member's request", "LOGIN", "REQUEST", "the credential",
-     {{{"--hours", "how long the credential is valid"}}}},
+     {{{"--lifetime", "how long the credential is valid: 12h, 30m, 90s"}}}},
     {"credential revoke", "End a credential before its time", "SERIAL", nullptr, nullptr, {}},
     {"policy set", "Set the policy of a VO", "VO", "POLICY", nullptr, {}},
 };
@@ -75,7 +75,7 @@ void add_authority_commands(CommandTable& table) {
         if (entry.input) command.optional(entry.input, values->input, "file; - (the default) is standard input");
         if (entry.output)
             command.option("-o,--output", values->output,
-                           std::format("file for {}; - (the default) is standard output", entry.output));
+                           compose("file for {}; - (the default) is standard output", entry.output));
         for (size_t i = 0; i < entry.options.size() && entry.options[i].name; ++i)
             command.option(entry.options[i].name, values->options[i], entry.options[i].description);
     }

@@ -64,24 +64,24 @@ std::string local_time(std::chrono::sys_seconds time) {
 
 std::string duration_text(std::chrono::seconds duration) {
     const auto seconds = std::chrono::abs(duration).count();
-    if (seconds < 60) return std::format("{} s", seconds);
-    if (seconds < 3600) return std::format("{} min", seconds / 60);
-    if (seconds < 48 * 3600) return std::format("{} h {} min", seconds / 3600, seconds / 60 % 60);
-    return std::format("{} days", seconds / 86400);
+    if (seconds < 60) return compose("{} s", seconds);
+    if (seconds < 3600) return compose("{} min", seconds / 60);
+    if (seconds < 48 * 3600) return compose("{} h {} min", seconds / 3600, seconds / 60 % 60);
+    return compose("{} days", seconds / 86400);
 }
 
 std::string expiry_text(const CredentialView& credential, std::chrono::sys_seconds now) {
     const std::string when = local_time(credential.not_after);
     if (now < credential.not_before)
-        return std::format("{} (valid in {})", when, duration_text(credential.not_before - now));
+        return compose("{} (valid in {})", when, duration_text(credential.not_before - now));
     if (now >= credential.not_after)
-        return std::format("{} (expired {} ago)", when, duration_text(now - credential.not_after));
-    return std::format("{} ({} left)", when, duration_text(credential.not_after - now));
+        return compose("{} (expired {} ago)", when, duration_text(now - credential.not_after));
+    return compose("{} ({} left)", when, duration_text(credential.not_after - now));
 }
 
 std::string credential_text(const CredentialView& credential, std::string_view held_by, std::chrono::sys_seconds now) {
     const XosAttributes& user = credential.attributes;
-    return std::format(
+    return compose(
         "{}\n"
         "  VO           {}\n"
         "  groups       {}\n"

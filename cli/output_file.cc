@@ -18,7 +18,7 @@ class TemporaryFile {
     TemporaryFile(int directory, const std::string& final_name) : directory_(directory) {
         uint64_t random = 0;
         [[maybe_unused]] const auto got = getrandom(&random, sizeof random, 0);  // O_EXCL decides, not chance
-        name_ = std::format(".{}.{:016x}", final_name, random);
+        name_ = compose(".{}.{:016x}", final_name, random);
     }
     ~TemporaryFile() {
         if (exists_) unlinkat(directory_, name_.c_str(), 0);

@@ -38,7 +38,7 @@ std::string ssh_config_text(const std::string& folder, const std::vector<std::st
     for (const std::string& login : logins) {
         const auto name = parse_login_name(login);
         if (!name) continue;
-        text += std::format("Match user {}\n    IdentityFile \"{}/{}/{}{}\"\n    IdentitiesOnly yes\n", login, folder,
+        text += compose("Match user {}\n    IdentityFile \"{}/{}/{}{}\"\n    IdentitiesOnly yes\n", login, folder,
                             name->vo, name->user, kCertSuffix);
     }
     return text;

@@ -24,7 +24,7 @@ must root@node 'xos node reload'
 heading "2. The user makes a key, has it certified, and logs in for the day"
 must user1@desk 'xos credential request user1@physics -o user1.req'
 copy desk:/home/user1/user1.req authority:/root/user1.req
-must root@authority 'xos credential issue user1.req -o user1.cred'
+must root@authority 'xos credential issue user1@physics user1.req -o user1.cred'
 copy authority:/root/user1.cred desk:/home/user1/user1.cred
 show user1@desk 'eval $(ssh-agent)'
 agent=/tmp/user1.agent
@@ -46,7 +46,7 @@ node_log nothing
 must root@authority 'xos vo create bio >/dev/null; xos member add user1@bio'
 must user1@desk 'xos credential request user1@bio -o bio.req'
 copy desk:/home/user1/bio.req authority:/root/bio.req
-must root@authority 'xos credential issue bio.req -o bio.cred'
+must root@authority 'xos credential issue user1@bio bio.req -o bio.cred'
 copy authority:/root/bio.cred desk:/home/user1/bio.cred
 must user1@desk "export SSH_AUTH_SOCK=$agent; xos login user1@bio --credential bio.cred"
 refused user1@desk "export SSH_AUTH_SOCK=$agent; ssh user1@bio@node id"
@@ -56,9 +56,9 @@ must user1@desk "export SSH_AUTH_SOCK=$agent; xos logout user1@bio"
 # an expired credential: its key file offered by hand, since the agent has dropped it
 must user1@desk 'xos credential request user1@physics -o user1.req'
 copy desk:/home/user1/user1.req authority:/root/user1.req
-must root@authority 'xos credential issue user1.req --lifetime 2s -o short.cred'
+must root@authority 'xos credential issue user1@physics user1.req --lifetime 3s -o short.cred'
 copy authority:/root/short.cred desk:/home/user1/short.cred
-must user1@desk "export SSH_AUTH_SOCK=$agent HOME=/home/user1; xos login user1@physics --credential short.cred; sleep 3"
+must user1@desk "export SSH_AUTH_SOCK=$agent HOME=/home/user1; xos login user1@physics --credential short.cred; sleep 4"
 refused user1@desk "ssh -o IdentityAgent=none -i ~/.config/xos/physics/user1.key -o CertificateFile=~/.config/xos/physics/user1-cert.pub user1@physics@node id"
 node_log
 must user1@desk "export SSH_AUTH_SOCK=$agent; xos login user1@physics --credential user1.cred"
@@ -73,7 +73,7 @@ node_log
 must root@desk 'useradd -m -s /bin/bash user2'
 must user2@desk 'xos credential request user2@physics -o user2.req'
 copy desk:/home/user2/user2.req authority:/root/user2.req
-must root@authority 'xos credential issue user2.req -o user2.cred'
+must root@authority 'xos credential issue user2@physics user2.req -o user2.cred'
 copy authority:/root/user2.cred desk:/home/user2/user2.cred
 refused user2@desk 'eval $(ssh-agent) >/dev/null; xos login user2@physics --credential user2.cred; ssh user2@physics@node id; rc=$?; ssh-agent -k >/dev/null; exit $rc'
 node_log
