@@ -42,7 +42,7 @@ Outcome<std::string> start_job(const std::vector<std::string>& argv, const char*
         .set("directory", Json::string(directory.string()))
         .set("mode", Json::string(mode));
     if (!output.empty())
-        parameters.set("output", Json::string((output[0] == '/' ? output : directory / output)));
+        parameters.set("output", Json::string(output[0] == '/' ? output : (directory / output).string()));
     winsize size{};
     if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row != 0 && size.ws_col != 0)
         parameters.set("rows", Json::integer(size.ws_row)).set("columns", Json::integer(size.ws_col));

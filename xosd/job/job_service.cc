@@ -1,7 +1,7 @@
 #include "xosd/job/job_service.h"
 
 #include "common/log.h"
-#include "libxos/login_name.h"
+#include "xosd/container/loader_client.h"
 #include "xosd/job/job_request.h"
 #include "xosd/session/home_directory.h"
 #include "xosd/session/login_check.h"
