@@ -14,8 +14,9 @@ namespace xos {
 
 inline constexpr std::chrono::seconds kCallDeadline{30};
 
-// The answer to method ("org.xtreemos.node.ListJobs"), an object. A varlink error becomes its message for people, and
-// the code that the last part of its name says (NotFound, Denied, ...). unavailable where no xosd answers at address.
+// The answer to method ("org.xtreemos.node.ListJobs"), an object. A varlink error becomes its message for
+// people, and the code that the last part of its name says (NotFound, Denied, ...). unavailable where no xosd
+// answers at address.
 Outcome<Json> call_node(const std::string& method, const Json& parameters,
                         std::chrono::microseconds deadline = kCallDeadline,
                         const std::string& address = kControlSocket);
