@@ -18,7 +18,8 @@ Outcome<std::vector<AgentCredential>> list_credentials(SshAgent& agent) {
     return credentials;
 }
 
-Outcome<std::vector<std::string>> remove_credentials(SshAgent& agent, std::string_view login, std::string_view keep) {
+Outcome<std::vector<std::string>> remove_credentials(SshAgent& agent, std::string_view login,
+                                                     std::string_view keep) {
     const auto credentials = list_credentials(agent);
     if (!credentials) return std::unexpected(credentials.error());
     std::vector<std::string> removed;

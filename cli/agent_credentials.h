@@ -1,7 +1,7 @@
 // The credentials that the user's ssh agent holds.
 //
-// Process: the xos command. Trusts: nothing in the agent but that its keys are the user's; identities that are not
-// ours are passed over.
+// Process: the xos command. Trusts: nothing in the agent but that its keys are the user's; identities that
+// are not ours are passed over.
 #pragma once
 
 #include <string>
@@ -20,8 +20,9 @@ struct AgentCredential {
 
 Outcome<std::vector<AgentCredential>> list_credentials(SshAgent& agent);
 
-// Takes those of login out of the agent, all where login is empty, except the one whose blob is keep. Answers the
-// login names that were removed.
-Outcome<std::vector<std::string>> remove_credentials(SshAgent& agent, std::string_view login, std::string_view keep = {});
+// Takes those of login out of the agent, all where login is empty, except the one whose blob is keep. Answers
+// the login names that were removed.
+Outcome<std::vector<std::string>> remove_credentials(SshAgent& agent, std::string_view login,
+                                                     std::string_view keep = {});
 
 }  // namespace xos

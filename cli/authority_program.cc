@@ -38,7 +38,8 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
     return result;
 }
 
-Outcome<pid_t> spawn(const std::string& program, const std::vector<std::string>& words, int input, int output) {
+Outcome<pid_t> spawn(const std::string& program, const std::vector<std::string>& words, int input,
+                     int output) {
     FileActions files;
     if (input >= 0) posix_spawn_file_actions_adddup2(&files.actions, input, STDIN_FILENO);
     if (output >= 0) posix_spawn_file_actions_adddup2(&files.actions, output, STDOUT_FILENO);
@@ -50,10 +51,11 @@ Outcome<pid_t> spawn(const std::string& program, const std::vector<std::string>&
     const int error = posix_spawn(&pid, program.c_str(), &files.actions, nullptr, pointers(arguments).data(),
                                   pointers(environment).data());
     if (error == ENOENT)
-        return failure(Errc::not_found,
-                       "this machine is not an authority: {} is not installed; run this where the VO was created, or "
-                       "install the package xos-cda to create one here",
-                       program);
+        return failure(
+            Errc::not_found,
+            "this machine is not an authority: {} is not installed; run this where the VO was created, or "
+            "install the package xos-cda to create one here",
+            program);
     if (error != 0) return failure_errno(error, "cannot run {}", program);
     return pid;
 }
@@ -70,7 +72,8 @@ Outcome<int> wait_for_end(pid_t pid, const std::string& program) {
 Outcome<void> keep_output(int memory, const std::string& path) {
     struct stat status{};
     if (fstat(memory, &status) != 0) return failure_errno(errno, "cannot read the authority's output");
-    if (status.st_size == 0) return failure(Errc::invalid, "the authority wrote nothing: {} was not made", path);
+    if (status.st_size == 0)
+        return failure(Errc::invalid, "the authority wrote nothing: {} was not made", path);
     const auto size = static_cast<size_t>(status.st_size);
     void* const bytes = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, memory, 0);
     if (bytes == MAP_FAILED) return failure_errno(errno, "cannot read the authority's output");
@@ -89,7 +92,8 @@ Outcome<int> run_authority(const AuthorityCall& call, const std::string& program
         input = std::move(*opened);
     }
     if (!call.output.empty()) output.reset(memfd_create("xos-output", MFD_CLOEXEC));
-    if (!call.output.empty() && !output) return failure_errno(errno, "cannot make room for the authority's output");
+    if (!call.output.empty() && !output)
+        return failure_errno(errno, "cannot make room for the authority's output");
     const auto pid = spawn(program, call.words, input.get(), output.get());
     if (!pid) return std::unexpected(pid.error());
     const auto status = wait_for_end(*pid, program);

@@ -39,7 +39,8 @@ Command& Command::option(const std::string& names, uint64_t& value, const std::s
     return *this;
 }
 
-Command& Command::option(const std::string& names, std::vector<std::string>& values, const std::string& description) {
+Command& Command::option(const std::string& names, std::vector<std::string>& values,
+                         const std::string& description) {
     app_->add_option(names, values, description)->expected(1)->take_all();
     return *this;
 }
@@ -56,8 +57,8 @@ Command& Command::rest(std::vector<std::string>& words) {
 }
 
 CommandTable::CommandTable()
-    : app_(std::make_unique<CLI::App>("Members of virtual organisations log in and run jobs on this machine", "xos")) {
-    app_->require_subcommand(1);
+    : app_(std::make_unique<CLI::App>("Members of virtual organisations log in and run jobs on this machine",
+                                      "xos")) {
     app_->set_version_flag("--version", "xos " XOS_VERSION);
     app_->set_help_flag("-h,--help", "Show this help, or that of a command");
     app_->footer("Every command explains itself: xos COMMAND --help. See also xos(1).");
@@ -70,7 +71,6 @@ CLI::App& CommandTable::group(const std::string& word) {
     if (group) return *group;
     const auto entry = kGroups.find(word);
     group = app_->add_subcommand(word, entry == kGroups.end() ? "" : entry->second);
-    group->require_subcommand(1);
     return *group;
 }
 
@@ -92,7 +92,11 @@ int CommandTable::run(int argc, char** argv) {
         std::fprintf(stderr, "xos: %s\nTry: xos --help\n", error.what());
         return kExitUsage;
     }
-    if (!chosen_) return kExitUsage;
+    // not require_subcommand(): it complains of a missing command where a misspelt one is the fault
+    if (!chosen_) {
+        std::fprintf(stderr, "xos: which command?\nTry: xos --help\n");
+        return kExitUsage;
+    }
     const auto status = chosen_();
     if (status) return *status;
     std::fprintf(stderr, "xos: %s\n", status.error().message.c_str());

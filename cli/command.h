@@ -25,7 +25,8 @@ inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailure = 1;
 inline constexpr int kExitUsage = 2;
 
-// The words that one command takes. Each value keeps what it holds where its word is not given; it outlives the parse.
+// The words that one command takes. Each value keeps what it holds where its word is not given; it outlives
+// the parse.
 class Command {
   public:
     Command& required(const std::string& name, std::string& value, const std::string& description);
@@ -33,7 +34,8 @@ class Command {
     // names as in "-o,--output". A string, a number, or one that may be repeated.
     Command& option(const std::string& names, std::string& value, const std::string& description);
     Command& option(const std::string& names, uint64_t& value, const std::string& description);
-    Command& option(const std::string& names, std::vector<std::string>& values, const std::string& description);
+    Command& option(const std::string& names, std::vector<std::string>& values,
+                    const std::string& description);
     Command& flag(const std::string& names, bool& value, const std::string& description);
     // From the first word that is not declared here, everything that follows, options of this command or not.
     Command& rest(std::vector<std::string>& words);
@@ -54,8 +56,8 @@ class CommandTable {
     CommandTable(const CommandTable&) = delete;
     CommandTable& operator=(const CommandTable&) = delete;
 
-    // Adds the command words ("login", "vo trust"); the caller declares its words on the answer. run is called at most
-    // once, after everything is parsed: what it captures holds the values.
+    // Adds the command words ("login", "vo trust"); the caller declares its words on the answer. run is
+    // called at most once, after everything is parsed: what it captures holds the values.
     Command add(std::string_view words, const std::string& description, Run run);
 
     // Parses and runs: kExitUsage where the words are not understood.

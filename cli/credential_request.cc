@@ -24,10 +24,13 @@ Outcome<int> run(const Options& options) {
     if (!key) return std::unexpected(key.error());
     const auto request = make_request(name->user, *key);
     if (!request) return std::unexpected(request.error());
-    if (auto written = write_output(options.output, *request); !written) return std::unexpected(written.error());
+    if (auto written = write_output(options.output, *request); !written)
+        return std::unexpected(written.error());
     if (options.output != "-")
-        std::printf("Request written to %s. The manager of %.*s certifies it with: xos credential issue %s -o FILE\n",
-                    options.output.c_str(), static_cast<int>(name->vo.size()), name->vo.data(), options.output.c_str());
+        std::printf(
+            "Request written to %s. The manager of the VO certifies it with: xos credential issue %s %s -o "
+            "FILE\n",
+            options.output.c_str(), options.login.c_str(), options.output.c_str());
     return kExitOk;
 }
 

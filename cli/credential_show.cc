@@ -19,7 +19,8 @@ Outcome<int> run(const Options& options) {
     const auto text = read_input(options.file, kCredentialMax);
     if (!text) return std::unexpected(text.error());
     const auto credential = read_credential(*text);
-    if (!credential) return failure(credential.error().code, "{}: {}", options.file, credential.error().message);
+    if (!credential)
+        return failure(credential.error().code, "{}: {}", options.file, credential.error().message);
     const auto now = current_time();
     const std::string shown = options.json ? credential_json(*credential, options.file, now).format_pretty()
                                            : credential_text(*credential, options.file, now);

@@ -57,7 +57,8 @@ std::string local_time(std::chrono::sys_seconds time) {
     const time_t seconds = time.time_since_epoch().count();
     tm fields{};
     char text[64];
-    if (localtime_r(&seconds, &fields) == nullptr || std::strftime(text, sizeof text, "%F %T %Z", &fields) == 0)
+    if (localtime_r(&seconds, &fields) == nullptr ||
+        std::strftime(text, sizeof text, "%F %T %Z", &fields) == 0)
         return "an unknown time";
     return text;
 }
@@ -79,7 +80,8 @@ std::string expiry_text(const CredentialView& credential, std::chrono::sys_secon
     return compose("{} ({} left)", when, duration_text(credential.not_after - now));
 }
 
-std::string credential_text(const CredentialView& credential, std::string_view held_by, std::chrono::sys_seconds now) {
+std::string credential_text(const CredentialView& credential, std::string_view held_by,
+                            std::chrono::sys_seconds now) {
     const XosAttributes& user = credential.attributes;
     return compose(
         "{}\n"
@@ -90,13 +92,16 @@ std::string credential_text(const CredentialView& credential, std::string_view h
         "  fingerprint  {}\n"
         "  serial       {}\n"
         "  held by      {}\n",
-        login_name(user), user.vo, joined(all_groups(user), ""), joined(user.roles, ""), expiry_text(credential, now),
-        credential.fingerprint, credential.serial, held_by);
+        login_name(user), user.vo, joined(all_groups(user), ""), joined(user.roles, ""),
+        expiry_text(credential, now), credential.fingerprint, credential.serial, held_by);
 }
 
-Json credential_json(const CredentialView& credential, std::string_view held_by, std::chrono::sys_seconds now) {
+Json credential_json(const CredentialView& credential, std::string_view held_by,
+                     std::chrono::sys_seconds now) {
     const XosAttributes& user = credential.attributes;
-    const auto seconds = [](std::chrono::sys_seconds time) { return Json::signed_integer(time.time_since_epoch().count()); };
+    const auto seconds = [](std::chrono::sys_seconds time) {
+        return Json::signed_integer(time.time_since_epoch().count());
+    };
     return JsonObject()
         .set("login", Json::string(login_name(user)))
         .set("vo", Json::string(user.vo))

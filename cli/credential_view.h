@@ -1,7 +1,8 @@
 // A credential as it is shown to people: read, not verified.
 //
 // Owns: reading the fields of an XOS-Cert and their form on a terminal and in JSON. Process: the xos command.
-// Trusts: nothing; what it shows is what the credential claims. Only a node's verifier decides whether that holds.
+// Trusts: nothing; what it shows is what the credential claims. Only a node's verifier decides whether that
+// holds.
 #pragma once
 
 #include <chrono>
@@ -33,8 +34,10 @@ std::string duration_text(std::chrono::seconds duration);
 std::string expiry_text(const CredentialView& credential, std::chrono::sys_seconds now);
 
 // Several lines, the last one ended. held_by says where it lies ("ssh agent").
-std::string credential_text(const CredentialView& credential, std::string_view held_by, std::chrono::sys_seconds now);
-Json credential_json(const CredentialView& credential, std::string_view held_by, std::chrono::sys_seconds now);
+std::string credential_text(const CredentialView& credential, std::string_view held_by,
+                            std::chrono::sys_seconds now);
+Json credential_json(const CredentialView& credential, std::string_view held_by,
+                     std::chrono::sys_seconds now);
 
 std::chrono::sys_seconds current_time();
 

@@ -6,7 +6,8 @@
 namespace xos {
 
 Outcome<UniqueFd> open_input(const std::string& path) {
-    UniqueFd fd(path == "-" ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+    UniqueFd fd(path == "-" ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+                            : open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
     struct stat status{};
     if (!fd || fstat(fd.get(), &status) != 0) return failure_errno(errno, "cannot open {}", path);
     if (S_ISDIR(status.st_mode)) return failure(Errc::invalid, "{} is a directory", path);
@@ -22,7 +23,8 @@ Outcome<std::string> read_all(int fd, size_t max, const std::string& name) {
         if (got < 0) return failure_errno(errno, "cannot read {}", name);
         if (got == 0) return text;
         text.append(buffer, static_cast<size_t>(got));
-        if (text.size() > max) return failure(Errc::invalid, "{} is longer than {} bytes: not what is expected here", name, max);
+        if (text.size() > max)
+            return failure(Errc::invalid, "{} is longer than {} bytes: not what is expected here", name, max);
     }
 }
 

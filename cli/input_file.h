@@ -1,4 +1,5 @@
-// Files that the user names on the command line. Process: the xos command. Trusts: nothing in them; sizes are capped.
+// Files that the user names on the command line. Process: the xos command. Trusts: nothing in them; sizes are
+// capped.
 #pragma once
 
 #include <string>

@@ -19,49 +19,57 @@ struct Options {
     std::string credential;
 };
 
-std::string credential_name(const LoginName& name) { return std::string(name.user) + ".pem"; }
+std::string credential_name(const LoginName& name) {
+    return std::string(name.user) + ".pem";
+}
 
 // The chain from the file that the authority made, or from the last import.
 Outcome<std::string> read_chain(const UserFolder& folder, const LoginName& name, const Options& options) {
     if (!options.credential.empty()) return read_input(options.credential, kCredentialMax);
     auto chain = folder.read(credential_name(name));
     if (!chain && chain.error().code == Errc::not_found)
-        return failure(Errc::not_found,
-                       "there is no credential of {} here; have the manager of {} certify the file that this makes: "
-                       "xos credential request {} -o FILE, then: xos login {} --credential ISSUED",
-                       options.login, name.vo, options.login, options.login);
+        return failure(
+            Errc::not_found,
+            "there is no credential of {} here; have the manager of {} certify the file that this makes: "
+            "xos credential request {} -o FILE, then: xos login {} --credential ISSUED",
+            options.login, name.vo, options.login, options.login);
     return chain;
 }
 
-// A credential that a node could accept: whole, in date, of this name. The CA is the chain's own, since a desk pins
-// none: this finds mistakes; whom to believe is for the node to say.
-Outcome<VerifiedCredential> check_chain(const std::string& chain_pem, const LoginName& name, const std::string& login) {
+// A credential that a node could accept: whole, in date, of this name. The CA is the chain's own, since a
+// desk pins none: this finds mistakes; whom to believe is for the node to say.
+Outcome<VerifiedCredential> check_chain(const std::string& chain_pem, const LoginName& name,
+                                        const std::string& login) {
     const auto chain = split_pem_chain(chain_pem);
     if (!chain) return std::unexpected(chain.error());
     const auto view = read_credential(chain_pem);
     if (!view) return std::unexpected(view.error());
     if (login_name(view->attributes) != login)
-        return failure(Errc::denied, "the credential is of {}, not of {}", login_name(view->attributes), login);
+        return failure(Errc::denied, "the credential is of {}, not of {}", login_name(view->attributes),
+                       login);
     const auto now = current_time();
     if (now >= view->not_after || now < view->not_before)
-        return failure(Errc::denied, "the credential of {} is valid from {} until {}, and now it is {}; {}", login,
-                       local_time(view->not_before), local_time(view->not_after), local_time(now),
-                       now >= view->not_after ? "request a new one: xos credential request " + login + " -o FILE"
-                                              : "check the clock of this machine");
+        return failure(Errc::denied, "the credential of {} is valid from {} until {}, and now it is {}; {}",
+                       login, local_time(view->not_before), local_time(view->not_after), local_time(now),
+                       now >= view->not_after
+                           ? "request a new one: xos credential request " + login + " -o FILE"
+                           : "check the clock of this machine");
     return verify_chain(as_bytes(chain_pem), chain->back(), name.vo, now);
 }
 
 Outcome<SigningKey> find_key(const UserFolder& folder, const LoginName& name, const std::string& login) {
     auto key = load_user_key(folder, name.user);
     if (!key && key.error().code == Errc::not_found)
-        return failure(Errc::not_found, "{}; make one with: xos credential request {} -o FILE", key.error().message, login);
+        return failure(Errc::not_found, "{}; make one with: xos credential request {} -o FILE",
+                       key.error().message, login);
     return key;
 }
 
 Outcome<std::string> seed_of(const SigningKey& key) {
     std::string seed(32, '\0');
     size_t size = seed.size();
-    if (EVP_PKEY_get_raw_private_key(key.pkey(), reinterpret_cast<unsigned char*>(seed.data()), &size) != 1 || size != 32)
+    if (EVP_PKEY_get_raw_private_key(key.pkey(), reinterpret_cast<unsigned char*>(seed.data()), &size) != 1 ||
+        size != 32)
         return failure(Errc::invalid, "the key is not an Ed25519 key");
     return seed;
 }
@@ -104,7 +112,8 @@ Outcome<int> run(const Options& options) {
     const auto blob = wrap_credential(*credential, *chain, *key);
     if (!blob) return std::unexpected(blob.error());
     if (!options.credential.empty())
-        if (auto kept = folder->write(credential_name(*name), *chain, 0600); !kept) return std::unexpected(kept.error());
+        if (auto kept = folder->write(credential_name(*name), *chain, 0600); !kept)
+            return std::unexpected(kept.error());
     if (auto loaded = load_agent(*blob, *key, options.login, credential->not_after - current_time()); !loaded)
         return std::unexpected(loaded.error());
     const std::string line = ssh_cert_line(*blob, options.login);
@@ -122,8 +131,7 @@ Outcome<int> run(const Options& options) {
 
 void add_login_command(CommandTable& table) {
     const auto options = std::make_shared<Options>();
-    table
-        .add("login", "Load a VO user's credential into the ssh agent", [options] { return run(*options); })
+    table.add("login", "Load a VO user's credential into the ssh agent", [options] { return run(*options); })
         .required("LOGIN", options->login, "user1@physics")
         .option("--credential", options->credential,
                 "the credential that the VO's authority issued; the last one imported where absent");

@@ -33,7 +33,8 @@ Outcome<int> run(const std::string& login) {
     }
     if (const auto config = update_ssh_config(); !config) return std::unexpected(config.error());
     if (removed->empty())
-        return failure(Errc::not_found, "the ssh agent holds no credential{}", login.empty() ? "" : " of " + login);
+        return failure(Errc::not_found, "the ssh agent holds no credential{}",
+                       login.empty() ? "" : " of " + login);
     return kExitOk;
 }
 

@@ -33,7 +33,8 @@ Outcome<std::string> read_session_credential() {
     std::string payload(kCredentialMax, '\0');
     const long length = keyctl_read(serial, payload.data(), payload.size());
     if (length < 0) return failure_errno(errno, "cannot read the credential of this session");
-    if (static_cast<size_t>(length) > payload.size()) return failure(Errc::invalid, "the credential is too large");
+    if (static_cast<size_t>(length) > payload.size())
+        return failure(Errc::invalid, "the credential is too large");
     payload.resize(static_cast<size_t>(length));
     return payload;
 }

@@ -1,6 +1,7 @@
 // ~/.config/xos/ssh_config: makes ssh offer a VO login its certificate and nothing else.
 //
-// Owns: that file. Process: the xos command at the user's desk. Trusts: the user's own folder; names in it are parsed.
+// Owns: that file. Process: the xos command at the user's desk. Trusts: the user's own folder; names in it
+// are parsed.
 #pragma once
 
 #include <string>

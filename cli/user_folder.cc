@@ -14,21 +14,26 @@ namespace {
 
 Outcome<std::string> home_directory() {
     if (const char* home = secure_getenv("HOME"); home != nullptr && *home == '/') return home;
-    if (const passwd* entry = getpwuid(geteuid()); entry != nullptr && entry->pw_dir[0] == '/') return entry->pw_dir;
+    if (const passwd* entry = getpwuid(geteuid()); entry != nullptr && entry->pw_dir[0] == '/')
+        return entry->pw_dir;
     return failure(Errc::not_found, "this user has no home directory: set HOME");
 }
 
 Outcome<UniqueFd> enter(int parent, const std::string& name, const std::string& path) {
-    if (mkdirat(parent, name.c_str(), 0700) != 0 && errno != EEXIST) return failure_errno(errno, "cannot make {}", path);
+    if (mkdirat(parent, name.c_str(), 0700) != 0 && errno != EEXIST)
+        return failure_errno(errno, "cannot make {}", path);
     UniqueFd fd(openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     struct stat status{};
     if (!fd || fstat(fd.get(), &status) != 0) return failure_errno(errno, "cannot open {}", path);
     if (status.st_uid != geteuid() || (status.st_mode & 022) != 0)
-        return failure(Errc::denied, "{} must belong to you and be writable by you alone: chmod go-w {}", path, path);
+        return failure(Errc::denied, "{} must belong to you and be writable by you alone: chmod go-w {}",
+                       path, path);
     return fd;
 }
 
-std::string key_name(std::string_view user) { return std::string(user) + ".key"; }
+std::string key_name(std::string_view user) {
+    return std::string(user) + ".key";
+}
 
 }  // namespace
 
@@ -37,7 +42,8 @@ Outcome<UserFolder> UserFolder::open(std::string_view vo) {
     if (!home) return std::unexpected(home.error());
     std::string path = *home + "/.config";
     // ~/.config may be anywhere, a link too; what is ours in it may not
-    if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return failure_errno(errno, "cannot make {}", path);
+    if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+        return failure_errno(errno, "cannot make {}", path);
     UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!fd) return failure_errno(errno, "cannot open {}", path);
     for (const std::string& name : {std::string("xos"), std::string(vo)}) {
@@ -89,7 +95,8 @@ Outcome<SigningKey> load_or_make_user_key(const UserFolder& folder, std::string_
     key = SigningKey::generate();
     if (!key) return key;
     const auto stored = store_signing_key(folder.fd(), key_name(user).c_str(), *key);
-    if (!stored) return failure(stored.error().code, "{}: {}", folder.path_of(key_name(user)), stored.error().message);
+    if (!stored)
+        return failure(stored.error().code, "{}: {}", folder.path_of(key_name(user)), stored.error().message);
     return key;
 }
 

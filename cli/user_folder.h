@@ -1,5 +1,5 @@
-// What a user of a VO keeps on the own machine: ~/.config/xos/<vo>/<user>.key (private, 0600), <user>.pem (the
-// credential), <user>-cert.pub (what ssh presents), and ~/.config/xos/ssh_config over all of them.
+// What a user of a VO keeps on the own machine: ~/.config/xos/<vo>/<user>.key (private, 0600), <user>.pem
+// (the credential), <user>-cert.pub (what ssh presents), and ~/.config/xos/ssh_config over all of them.
 //
 // Owns: those names, their modes, the private key's making. Process: the xos command at the user's desk.
 // Trusts: the user's home directory, once the folders in it prove to be the user's own.
@@ -17,12 +17,12 @@ namespace xos {
 
 class UserFolder {
   public:
-    // The folder ~/.config/xos (no VO) or ~/.config/xos/<vo>, made (0700) where it is absent. denied where it belongs
-    // to somebody else or others may write into it.
+    // The folder ~/.config/xos (no VO) or ~/.config/xos/<vo>, made (0700) where it is absent. denied where it
+    // belongs to somebody else or others may write into it.
     static Outcome<UserFolder> open(std::string_view vo = {});
 
     int fd() const { return fd_.get(); }
-    const std::string& path() const { return path_; }                                   // absolute
+    const std::string& path() const { return path_; }  // absolute
     std::string path_of(std::string_view name) const { return path_ + "/" + std::string(name); }
 
     // A file of at most kCredentialMax bytes; not_found where it is absent.

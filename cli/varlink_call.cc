@@ -15,10 +15,10 @@ using Link = std::unique_ptr<sd_varlink, decltype(&sd_varlink_close_unref)>;
 
 Errc code_of(std::string_view error) {
     static constexpr std::pair<std::string_view, Errc> kCodes[] = {
-        {"NotFound", Errc::not_found},    {"Denied", Errc::denied},
-        {"PermissionDenied", Errc::denied}, {"Invalid", Errc::invalid},
+        {"NotFound", Errc::not_found},       {"Denied", Errc::denied},
+        {"PermissionDenied", Errc::denied},  {"Invalid", Errc::invalid},
         {"InvalidParameter", Errc::invalid}, {"Unavailable", Errc::unavailable},
-        {"Timeout", Errc::timeout},       {"Exists", Errc::exists},
+        {"Timeout", Errc::timeout},          {"Exists", Errc::exists},
         {"Conflict", Errc::conflict},
     };
     const std::string_view last = error.substr(error.rfind('.') + 1);
@@ -30,8 +30,9 @@ Errc code_of(std::string_view error) {
 std::unexpected<Failure> no_daemon(int error) {
     if (error == EACCES || error == EPERM)
         return failure_errno(error, "this user may not talk to xosd on this machine");
-    return failure(Errc::unavailable,
-                   "xosd is not running on this machine; start it with: systemctl start xosd, or run this on a node");
+    return failure(
+        Errc::unavailable,
+        "xosd is not running on this machine; start it with: systemctl start xosd, or run this on a node");
 }
 
 // Text of the daemon for a terminal: it may quote what others sent.
@@ -41,16 +42,19 @@ std::string printable(std::string_view text) {
     return out;
 }
 
-std::unexpected<Failure> failure_of(const std::string& method, std::string_view error, const Json& parameters) {
+std::unexpected<Failure> failure_of(const std::string& method, std::string_view error,
+                                    const Json& parameters) {
     if (error == SD_VARLINK_ERROR_TIMEOUT) return failure(Errc::timeout, "xosd does not answer {}", method);
     if (error == SD_VARLINK_ERROR_DISCONNECTED)
         return failure(Errc::unavailable, "xosd ended while it dealt with {}; try again", method);
     if (error == SD_VARLINK_ERROR_METHOD_NOT_FOUND || error == SD_VARLINK_ERROR_INTERFACE_NOT_FOUND)
-        return failure(Errc::unavailable, "xosd on this machine does not know {}: is it of another version?", method);
+        return failure(Errc::unavailable, "xosd on this machine does not know {}: is it of another version?",
+                       method);
     const JsonNode root = parameters.root();
     const auto message = root.string("message", kMessageMax);
     if (message) return std::unexpected(Failure{code_of(error), printable(*message)});
-    if (error == SD_VARLINK_ERROR_PERMISSION_DENIED) return failure(Errc::denied, "xosd denies {} to this user", method);
+    if (error == SD_VARLINK_ERROR_PERMISSION_DENIED)
+        return failure(Errc::denied, "xosd denies {} to this user", method);
     return failure(code_of(error), "xosd answered {} with {} {}", method, error, printable(root.format()));
 }
 
@@ -69,7 +73,8 @@ Outcome<NodeAnswer> ask_node(const std::string& method, const Json& parameters, 
     sd_json_variant* answer = nullptr;  // borrowed from the link
     const char* error_id = nullptr;
     error = sd_varlink_call(raw, method.c_str(), parameters.variant(), &answer, &error_id);
-    if (error == -ETIME || error == -ETIMEDOUT) return failure(Errc::timeout, "xosd does not answer {}", method);
+    if (error == -ETIME || error == -ETIMEDOUT)
+        return failure(Errc::timeout, "xosd does not answer {}", method);
     if (error == -ECONNRESET || error == -EPIPE || error == -ENOTCONN)
         return failure(Errc::unavailable, "xosd ended while it dealt with {}; try again", method);
     if (error < 0 && error_id == nullptr) return failure_errno(-error, "cannot ask xosd for {}", method);

@@ -29,7 +29,8 @@ Outcome<std::vector<Held>> find_credentials() {
     auto credentials = list_credentials(*agent);
     if (!credentials) return std::unexpected(credentials.error());
     std::vector<Held> held;
-    for (AgentCredential& credential : *credentials) held.push_back({std::move(credential.view), "ssh agent"});
+    for (AgentCredential& credential : *credentials)
+        held.push_back({std::move(credential.view), "ssh agent"});
     return held;
 }
 
@@ -48,7 +49,8 @@ Outcome<int> run(bool json) {
     const auto held = find_credentials();
     if (!held) return std::unexpected(held.error());
     if (held->empty() && !json)
-        return failure(Errc::not_found, "the ssh agent holds no credential of a VO; log in with: xos login USER@VO");
+        return failure(Errc::not_found,
+                       "the ssh agent holds no credential of a VO; log in with: xos login USER@VO");
     std::fputs(shown(*held, json).c_str(), stdout);
     return held->empty() ? kExitFailure : kExitOk;
 }
@@ -57,7 +59,9 @@ Outcome<int> run(bool json) {
 
 void add_whoami_command(CommandTable& table) {
     const auto json = std::make_shared<bool>(false);
-    table.add("whoami", "Show the credentials in use: VO, groups, roles, expiry", [json] { return run(*json); })
+    table
+        .add("whoami", "Show the credentials in use: VO, groups, roles, expiry",
+             [json] { return run(*json); })
         .flag("--json", *json, "as JSON: an array; times are seconds since 1970");
 }
 

@@ -22,7 +22,9 @@ struct RealAgent {
         if (pid > 0) kill(pid, SIGTERM);
     }
     std::string variable() const { return "SSH_AUTH_SOCK=" + socket; }
-    CommandResult ssh_add(const std::string& option) const { return run_command({"ssh-add", option}, {variable()}); }
+    CommandResult ssh_add(const std::string& option) const {
+        return run_command({"ssh-add", option}, {variable()});
+    }
 };
 
 }  // namespace xos::test

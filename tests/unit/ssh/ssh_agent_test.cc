@@ -58,8 +58,7 @@ TEST_CASE("a real agent takes, lists and forgets the certificate") {
     const TempDir dir;
     write_file(dir.path / "cert.pub", ssh_cert_line(blob, "user1@physics"));
     // the agent proves that it can sign with the private key
-    CHECK(run_command({"ssh-add", "-T", dir.path / "cert.pub"}, {real.variable()}).status ==
-          0);
+    CHECK(run_command({"ssh-add", "-T", dir.path / "cert.pub"}, {real.variable()}).status == 0);
 
     CHECK(agent->remove(blob));
     CHECK(agent->list()->empty());
