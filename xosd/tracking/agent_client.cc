@@ -55,6 +55,7 @@ AgentClient::AgentClient(sd_event* event, AgentOptions options, AgentCallbacks c
 
 AgentClient::~AgentClient() {
     sd_event_source_disable_unref(io_);
+    sd_event_source_disable_unref(end_);
     sd_event_source_disable_unref(timer_);
     sd_event_source_disable_unref(adopted_source_);
     sd_event_unref(event_);
@@ -102,7 +103,7 @@ Outcome<bool> AgentClient::adopt() {
     socket_ = std::move(*socket);
     started_ = std::chrono::steady_clock::now();
     queue(Start{});
-    if (auto watched = watch_socket(); !watched) return std::unexpected(watched.error());
+    if (auto watched = watch_agent(); !watched) return std::unexpected(watched.error());
     return true;
 }
 
@@ -188,7 +189,7 @@ Outcome<void> AgentClient::start_agent() {
         queue(std::move(request), binding.cgroup);
     }
     queue(Start{});
-    return watch_socket();
+    return watch_agent();
 }
 
 std::vector<std::string> AgentClient::bound_jobs() const {
@@ -266,6 +267,7 @@ Outcome<void> AgentClient::snapshot(const std::string& job, OnSnapshot callback)
 void AgentClient::stop() {
     timer_ = sd_event_source_disable_unref(timer_);
     io_ = sd_event_source_disable_unref(io_);
+    end_ = sd_event_source_disable_unref(end_);
     socket_.reset();
     if (process_) {
         process_->kill();

@@ -103,7 +103,7 @@ class AgentClient {
     Outcome<void> read_adopted_state(int socket);
     Outcome<void> adopt_bindings();
     Outcome<void> start_agent();
-    Outcome<void> watch_socket();
+    Outcome<void> watch_agent();
     void queue(AgentMessage message, std::shared_ptr<const UniqueFd> fd = {});
     void flush();
     void update_interest();
@@ -130,6 +130,7 @@ class AgentClient {
     std::optional<AgentProcess> process_;
     UniqueFd socket_;
     sd_event_source* io_ = nullptr;
+    sd_event_source* end_ = nullptr;
     sd_event_source* timer_ = nullptr;
     sd_event_source* adopted_source_ = nullptr;
     std::deque<Outgoing> outgoing_;

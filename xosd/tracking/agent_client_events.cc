@@ -23,12 +23,21 @@ struct Overloaded : Handlers... {
 
 }  // namespace
 
-Outcome<void> AgentClient::watch_socket() {
-    io_ = sd_event_source_disable_unref(io_);
-    const auto handler = [](sd_event_source*, int, uint32_t events, void* self) {
+Outcome<void> AgentClient::watch_agent() {
+    const auto on_readable = [](sd_event_source*, int, uint32_t events, void* self) {
         return static_cast<AgentClient*>(self)->on_socket(events);
     };
-    const int e = sd_event_add_io(event_, &io_, socket_.get(), EPOLLIN, handler, this);
+    // a connection that the agent had not accepted yet outlives it, because we hold the listening socket too
+    const auto on_end = [](sd_event_source*, int, uint32_t, void* self) {
+        auto* client = static_cast<AgentClient*>(self);
+        client->read_messages();  // what it said last
+        if (client->socket_) client->on_connection_lost();
+        return 0;
+    };
+    io_ = sd_event_source_disable_unref(io_);
+    end_ = sd_event_source_disable_unref(end_);
+    int e = sd_event_add_io(event_, &io_, socket_.get(), EPOLLIN, on_readable, this);
+    if (e >= 0) e = sd_event_add_io(event_, &end_, process_->pidfd(), EPOLLIN, on_end, this);
     if (e < 0) return failure_errno(-e, "cannot watch the connector agent");
     flush();
     return {};
@@ -70,7 +79,8 @@ void AgentClient::read_messages() {
     for (int i = 0; i < kMessagesPerRound && socket_; ++i) {
         auto received = receive_agent_message(socket_.get());
         if (!received) {
-            log(Level::error, "the connector agent is lost", {{"reason", received.error().step}});
+            if (received.error().code == Errc::invalid)
+                log(Level::error, "the connector agent sent no message", {{"reason", received.error().step}});
             return on_connection_lost();
         }
         if (!*received) return;
@@ -147,7 +157,9 @@ void AgentClient::handle_silence(const Silence& silence) {
 }
 
 void AgentClient::on_connection_lost() {
+    log(Level::error, "the connector agent is lost");
     io_ = sd_event_source_disable_unref(io_);
+    end_ = sd_event_source_disable_unref(end_);
     socket_.reset();
     outgoing_.clear();
     // an agent that closed the connection but lives would compete with its successor for the events

@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <pwd.h>
 #include <sched.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -160,7 +159,7 @@ Outcome<AgentProcess> AgentProcess::adopt(UniqueFd pidfd) {
     return process;
 }
 
-void AgentProcess::kill() const { pidfd_send_signal(pidfd_.get(), SIGKILL, nullptr, 0); }
+void AgentProcess::kill() const { syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0); }
 
 bool AgentProcess::wait(int timeout_ms) const {
     pollfd ended{.fd = pidfd_.get(), .events = POLLIN};

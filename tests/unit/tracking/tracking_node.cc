@@ -128,12 +128,13 @@ void TrackingNode::run_for(std::chrono::milliseconds time) {
 }
 
 JobSnapshot TrackingNode::snapshot(const std::string& job) {
-    std::optional<Outcome<JobSnapshot>> answer;
-    const auto asked = client_->snapshot(job, [&](Outcome<JobSnapshot> result) { answer = std::move(result); });
+    // shared: a callback that comes after a failed test finds its memory
+    const auto answer = std::make_shared<std::optional<Outcome<JobSnapshot>>>();
+    const auto asked = client_->snapshot(job, [answer](Outcome<JobSnapshot> result) { *answer = std::move(result); });
     if (!asked) FAIL(asked.error().message);
-    REQUIRE(run_until([&] { return answer.has_value(); }));
-    if (!*answer) FAIL(answer->error().message);
-    return std::move(**answer);
+    REQUIRE(run_until([&] { return answer->has_value(); }));
+    if (!**answer) FAIL((*answer)->error().message);
+    return std::move(***answer);
 }
 
 JobSnapshot TrackingNode::settled(const std::string& job) {
