@@ -85,6 +85,7 @@ struct Translation {
     const char* words;
 };
 constexpr Translation kTranslations[] = {
+    {"unix: Dangling connection", "a process holds a Unix socket whose other end is outside the job"},
     {"Unix socket", "a process holds a Unix socket whose other end is outside the job"},
     {"Can't lookup mount=", "a process holds a file that was opened outside the job's container"},
     {"opt: Operation not supported", "this kernel needs a newer CRIU (4.2) for jobs with network sockets"},
@@ -112,13 +113,15 @@ std::string explain_criu_log(const std::string& log) {
     return "it said nothing in its log";
 }
 
-Outcome<void> run_criu_dump(const CriuRun& run, pid_t pid, bool keep_running) {
+Outcome<void> run_criu_dump(const CriuRun& run, pid_t pid, const std::string& cgroup, bool keep_running) {
     clear_environment();
     raise_descriptor_limit();
     auto fds = set_common_options(run);
     if (!fds) return std::unexpected(fds.error());
     criu_set_pid(pid);
     criu_set_leave_running(keep_running);
+    // CRIU thaws it with every process held, and freezes it again at its end
+    if (criu_set_freeze_cgroup(cgroup.c_str()) != 0) return failure(Errc::system, "cannot prepare CRIU");
     for (const ExternalMount& mount : run.externals)
         if (criu_add_external(compose("mnt[{0}]:{0}", mount.inside).c_str()) != 0)
             return failure(Errc::system, "cannot prepare CRIU");

@@ -7,6 +7,7 @@
 
 #include "xosd/checkpoint/criu_session.h"
 #include "xosd/checkpoint/digest.h"
+#include "xosd/checkpoint/frozen_cgroup.h"
 #include "xosd/checkpoint/generation.h"
 #include "xosd/checkpoint/job_processes.h"
 #include "xosd/checkpoint/layer_archive.h"
@@ -138,7 +139,10 @@ Outcome<Committed> dump(const DumpRequest& request) {
         if (action != "post-dump") return {};
         return complete(request, *version, committed);
     };
-    const auto dumped = run_criu_dump(run, request.pid, request.keep_running);
+    auto frozen = FrozenCgroup::freeze(request.cgroup_fd);
+    if (!frozen) return std::unexpected(frozen.error());
+    if (auto settled = await_settled(request.pid); !settled) return std::unexpected(settled.error());
+    const auto dumped = run_criu_dump(run, request.pid, frozen->path(), request.keep_running);
     // past the commit the checkpoint is whole, whatever CRIU says afterwards
     if (!dumped && !committed.done) return std::unexpected(dumped.error());
     return committed;
@@ -152,10 +156,8 @@ Outcome<OperationResult> dump_generation(const DumpRequest& request) {
     if (!committed) return std::unexpected(committed.error());
     if (!request.keep_running) {
         // CRIU killed what it dumped; this catches what it could not have seen
-        UniqueFd kill_file(openat(request.cgroup_fd, "cgroup.kill", O_WRONLY | O_CLOEXEC));
-        if (!kill_file || write(kill_file.get(), "1", 1) != 1)
-            return failure_errno(
-                errno, "the checkpoint of {} is committed, but its processes cannot be killed", request.job);
+        if (auto killed = write_cgroup(request.cgroup_fd, "cgroup.kill", '1'); !killed)
+            return std::unexpected(killed.error());
     }
     return OperationResult{compose("{} {}", committed->bytes, committed->digest), {}};
 }

@@ -5,11 +5,14 @@
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 
+#include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
+#include <thread>
 
 #include "libxos/unique_fd.h"
 #include "xosd/container/pidfd.h"
@@ -18,6 +21,8 @@ namespace xos {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::chrono::seconds kSettleLimit{5};
 
 std::string read_file(const std::string& path) {
     std::ifstream file(path);
@@ -128,6 +133,24 @@ Outcome<void> arm_timer(pid_t pid, int fd, const itimerspec& timer) {
     return {};
 }
 
+// Every descendant of pid, and pid: also those that have left the cgroup by ending.
+void add_tree(pid_t pid, std::vector<pid_t>& out) {
+    out.push_back(pid);
+    std::error_code error;
+    for (const auto& thread : fs::directory_iterator(std::format("/proc/{}/task", pid), error)) {
+        std::istringstream children(read_file(thread.path() / "children"));
+        for (pid_t child = 0; children >> child;) add_tree(child, out);
+    }
+}
+
+bool is_ending(pid_t pid) {
+    std::error_code error;
+    const fs::path net = fs::read_symlink(std::format("/proc/{}/ns/net", pid), error);
+    if (!net.empty()) return false;
+    const std::string status = read_file(std::format("/proc/{}/status", pid));
+    return !status.empty() && !status.contains("State:\tZ");
+}
+
 // "it_value: (0, 0)" and "it_interval: (1, 5000)" of timerfd's fdinfo, as seconds and nanoseconds.
 bool parse_timer(const std::string& info, const char* key, timespec& out) {
     const size_t at = info.find(std::string(key) + ": (");
@@ -186,6 +209,18 @@ Outcome<void> find_obstacle(const std::vector<pid_t>& members, pid_t init, const
                            name_of(pid), tracer);
     }
     return {};
+}
+
+Outcome<void> await_settled(pid_t init) {
+    const auto end = std::chrono::steady_clock::now() + kSettleLimit;
+    for (;;) {
+        std::vector<pid_t> tree;
+        add_tree(init, tree);
+        if (std::ranges::none_of(tree, is_ending)) return {};
+        if (std::chrono::steady_clock::now() > end)
+            return failure(Errc::timeout, "a process of the job does not come to its end");
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
 }
 
 Outcome<void> arm_timers(const std::vector<pid_t>& members) {
