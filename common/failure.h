@@ -8,6 +8,7 @@
 #include <expected>
 #include <format>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "libxos/result.h"
@@ -22,29 +23,25 @@ struct Failure {
 template <typename T>
 using Outcome = std::expected<T, Failure>;
 
+// std::format, compiled once: its machinery is instantiated in failure.cc and not in every file that writes a message.
+std::string vcompose(std::string_view format, std::format_args args);
+template <typename... Args>
+std::string compose(std::format_string<Args...> format, Args&&... args) {
+    return vcompose(format.get(), std::make_format_args(args...));
+}
+
 template <typename... Args>
 std::unexpected<Failure> failure(Errc code, std::format_string<Args...> format, Args&&... args) {
-    return std::unexpected(Failure{code, std::format(format, std::forward<Args>(args)...)});
+    return std::unexpected(Failure{code, vcompose(format.get(), std::make_format_args(args...))});
 }
 
 // The failure of a system call: "cannot STEP: strerror". errnum is errno, read right after the call.
+std::unexpected<Failure> errno_failure(int errnum, std::string text);
 template <typename... Args>
 std::unexpected<Failure> failure_errno(int errnum, std::format_string<Args...> format, Args&&... args) {
-    std::string text = std::format(format, std::forward<Args>(args)...);
-    char buffer[128];
-    text += ": ";
-    text += strerror_r(errnum, buffer, sizeof buffer);
-    return std::unexpected(Failure{Errc::system, std::move(text)});
+    return errno_failure(errnum, vcompose(format.get(), std::make_format_args(args...)));
 }
 
-inline Failure to_failure(const Error& error) {
-    std::string text = error.step;
-    if (error.sys != 0) {
-        char buffer[128];
-        text += ": ";
-        text += strerror_r(error.sys, buffer, sizeof buffer);
-    }
-    return Failure{error.code, std::move(text)};
-}
+Failure to_failure(const Error& error);
 
 }  // namespace xos

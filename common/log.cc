@@ -23,7 +23,8 @@ bool stderr_is_journal() {
     struct stat st{};
     if (stream == nullptr || fstat(STDERR_FILENO, &st) != 0) return false;
     unsigned long long device = 0, inode = 0;
-    return std::sscanf(stream, "%llu:%llu", &device, &inode) == 2 && device == st.st_dev && inode == st.st_ino;
+    return std::sscanf(stream, "%llu:%llu", &device, &inode) == 2 && device == st.st_dev &&
+           inode == st.st_ino;
 }
 
 std::string quoted(std::string_view value) {
@@ -46,7 +47,8 @@ std::string quoted(std::string_view value) {
 }
 
 void log_to_journal(Level level, const std::string& message, std::initializer_list<Field> fields) {
-    std::vector<std::string> items{"MESSAGE=" + message, "PRIORITY=" + std::to_string(static_cast<int>(level)),
+    std::vector<std::string> items{"MESSAGE=" + message,
+                                   "PRIORITY=" + std::to_string(static_cast<int>(level)),
                                    "SYSLOG_IDENTIFIER=" + g_program};
     for (const Field& field : fields) {
         std::string item = "XOS_";

@@ -1,7 +1,8 @@
 // The log of a program: one line an event, with fields.
 //
-// Owns: where lines go (the journal where stderr is connected to it, else stderr as "<level> event key=value").
-// Process: programs only. Trusts: nothing; values are quoted so that a hostile one cannot forge a field or a line.
+// Owns: where lines go (the journal where stderr is connected to it, else stderr as "<level> event
+// key=value"). Process: programs only. Trusts: nothing; values are quoted so that a hostile one cannot forge
+// a field or a line.
 #pragma once
 
 #include <initializer_list>
@@ -18,7 +19,8 @@ struct Field {
     std::string value;
 };
 
-// program names the lines of this process; debug lines are dropped unless asked for. Call once, first in main.
+// program names the lines of this process; debug lines are dropped unless asked for. Call once, first in
+// main.
 void open_log(std::string_view program, bool debug);
 // event is a short fixed phrase ("login refused"); everything that varies is a field.
 void log(Level level, std::string_view event, std::initializer_list<Field> fields = {});

@@ -16,8 +16,12 @@ struct LoginName {
     std::string_view vo;    // labels of [a-z0-9-] joined by dots, at most 63 characters
 };
 
-constexpr bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool is_lower(char c) {
+    return c >= 'a' && c <= 'z';
+}
+constexpr bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
 
 constexpr bool is_user_name(std::string_view s) {
     if (s.empty() || s.size() > kUserNameMax || !is_lower(s[0])) return false;

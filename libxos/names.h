@@ -8,14 +8,16 @@
 
 namespace xos {
 
+inline constexpr char kVersion[] = "0.1.0";  // meson.build has the same
+
 // Paths. All under root-owned 0755 directories unless said otherwise.
 inline constexpr char kRunDir[] = "/run/xos";
-inline constexpr char kAccountsFile[] = "/run/xos/accounts";           // mapped by every process
-inline constexpr char kAccountsBootFile[] = "/var/lib/xos/accounts";   // serves before xosd has started
-inline constexpr char kPamSocket[] = "/run/xos/pam";                   // root and the keys command only
-inline constexpr char kControlSocket[] = "/run/xos/control";           // varlink, everybody
-inline constexpr char kAgentSocket[] = "/run/xos/agent";               // xosd to its connector agent
-inline constexpr char kStateDir[] = "/var/lib/xos";                    // 0711: jobs' layers are reached through it
+inline constexpr char kAccountsFile[] = "/run/xos/accounts";          // mapped by every process
+inline constexpr char kAccountsBootFile[] = "/var/lib/xos/accounts";  // serves before xosd has started
+inline constexpr char kPamSocket[] = "/run/xos/pam";                  // root and the keys command only
+inline constexpr char kControlSocket[] = "/run/xos/control";          // varlink, everybody
+inline constexpr char kAgentSocket[] = "/run/xos/agent";              // xosd to its connector agent
+inline constexpr char kStateDir[] = "/var/lib/xos";  // 0711: jobs' layers are reached through it
 inline constexpr char kStateDatabase[] = "/var/lib/xos/state.sqlite";  // 0600
 inline constexpr char kJobDir[] = "/var/lib/xos/jobs";                 // 0711
 inline constexpr char kCheckpointDir[] = "/var/lib/xos/checkpoints";   // 0700
@@ -52,6 +54,8 @@ inline constexpr size_t kRolesPerMemberMax = 32;
 
 // Within a block the upper quarter is groups: group number n has gid base + 3/4 size + n.
 // Number 0 of members is reserved; group number 0 is "members", which holds everybody.
-constexpr uint32_t first_group_offset(uint32_t block_size) { return block_size - block_size / 4; }
+constexpr uint32_t first_group_offset(uint32_t block_size) {
+    return block_size - block_size / 4;
+}
 
 }  // namespace xos

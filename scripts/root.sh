@@ -7,6 +7,7 @@
 XOS_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 XOS_CACHE=${XOS_CACHE:-$XOS_TOP/.cache}
 
+# shellcheck disable=SC2034  # read through its name, by make_root
 BUILD_PACKAGES=(
   build-essential meson ninja-build pkgconf git ca-certificates clang clang-format clang-tidy
   libclang-rt-dev llvm bpftool libpam0g-dev libnl-3-dev libnl-genl-3-dev libssl-dev libkeyutils-dev
@@ -17,14 +18,19 @@ BUILD_PACKAGES=(
 )
 # What a plain Debian server has, and nothing that our packages must pull in by themselves.
 # Those are downloaded into the root's package cache, so that a node comes up without a network.
+# shellcheck disable=SC2034
 NODE_PACKAGES=(
   openssh-server openssh-client sudo procps psmisc iproute2 keyutils ca-certificates less bc gawk
   passwd login util-linux systemd dbus cron strace tmux
 )
+# shellcheck disable=SC2034
 NODE_CACHED_PACKAGES=(
   criu libcriu2 iptables nftables libyaml-cpp0.8 libnl-3-200 libkeyutils1 libssl3t64 libseccomp2 libcap2 libbpf1
   libsqlite3-0 libsystemd0 libpam0g libpam-runtime libzstd1 libpugixml1v5 adduser
 )
+
+# The packages and build/ are compiled with the same flags: what one has compiled the other takes from ccache.
+export CCACHE_NOHASHDIR=1 CCACHE_IGNOREOPTIONS='-Werror -ffile-prefix-map=*'
 
 die() { echo "${0##*/}: $*" >&2; exit 1; }
 say() { echo "${0##*/}: $*" >&2; }
@@ -42,6 +48,14 @@ install_host_packages() { # COMMAND:PACKAGE ... ; installs the packages whose co
   say "installing ${missing[*]}"
   { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"; } \
     >"$XOS_CACHE/host-packages.log" 2>&1 || die "apt-get failed, see $XOS_CACHE/host-packages.log"
+}
+
+close_odd_fds() { # what a job runner left open (3 and up) would stay open in daemons and stop checkpoints
+  local fd
+  for fd in "/proc/$BASHPID/fd/"*; do
+    fd=${fd##*/}
+    if [ "$fd" -gt 2 ] && [ "$fd" -ne 255 ]; then eval "exec $fd>&-"; fi # 255 is bash's own, closed on exec
+  done
 }
 
 host_mirror() { # the mirror this machine already uses, so that proxies and local mirrors are honoured
@@ -87,7 +101,7 @@ enter_root() { # NAME CMD...
   mkdir -p "$XOS_CACHE/ccache"
   XOS_STAGE=$(mktemp -d /tmp/xos-root.XXXXXX)
   local rc=0
-  XOS_ROOT=$XOS_CACHE/root-$name XOS_STAGE=$XOS_STAGE XOS_TOP=$XOS_TOP XOS_CACHE=$XOS_CACHE \
+  env XOS_ROOT="$XOS_CACHE/root-$name" XOS_STAGE="$XOS_STAGE" XOS_TOP="$XOS_TOP" XOS_CACHE="$XOS_CACHE" \
     unshare --mount --uts --propagation private -- bash "$XOS_TOP/scripts/root-enter.sh" "$@" || rc=$?
   rmdir "$XOS_STAGE"
   return $rc

@@ -1,0 +1,81 @@
+// The VO's authority: what a manager may do, as functions. The commands and, later, the network call these.
+//
+// Owns: the rules of a VO's life, its membership and the issuing of credentials; state is in the Registry,
+// private keys are in the KeyDirectory. Process: xos-cda, unprivileged. Trusts: its caller to be a manager;
+// every argument is checked all the same. Time is handed in.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cda/key_directory.h"
+#include "cda/vo_policy.h"
+#include "cda/vo_registry.h"
+#include "common/credential/xos_cert.h"
+
+namespace xos {
+
+struct VoOptions {
+    std::optional<uint32_t> uid_base;  // nothing: a free block of this authority
+    std::chrono::days lifetime{365};   // 1 day .. 20 years
+};
+
+struct VoSummary {
+    VoIdentity identity;
+    std::string fingerprint;  // of the VO key: what node owners pin
+    uint64_t serial = 0;      // of the content
+    size_t members = 0;
+};
+
+class Authority {
+  public:
+    Authority(Registry& registry, KeyDirectory keys) : records_(registry), keys_(std::move(keys)) {}
+
+    Outcome<VoSummary> create_vo(std::string_view name, const VoOptions& options,
+                                 std::chrono::sys_seconds now);
+    Outcome<VoSummary> show_vo(std::string_view name);
+    Outcome<std::vector<std::string>> list_vos() { return records_.list_vos(); }
+    // The bundle file, freshly signed, valid for the VO's bundle_lifetime from now.
+    Outcome<std::string> export_bundle(std::string_view name, std::chrono::sys_seconds now);
+    Outcome<void> set_policy(std::string_view vo, std::string_view text);
+
+    // login is user1@physics. Groups are made at first use. A removed name that is added again is another
+    // person: new id, new number.
+    Outcome<Member> add_member(std::string_view login, std::vector<std::string> groups,
+                               std::vector<std::string> roles);
+    Outcome<void> remove_member(std::string_view login);
+    Outcome<void> set_suspended(std::string_view login, bool suspended);
+    Outcome<std::vector<Member>> list_members(std::string_view vo);
+
+    // The certificate chain (PEM) for the key in a PKCS#10 PEM request.
+    Outcome<IssuedCredential> issue(std::string_view login, std::string_view request_pem,
+                                    std::chrono::seconds lifetime, std::chrono::sys_seconds now);
+    // serial: lower-case hexadecimal, as `xos whoami` shows it. The name of whom it belonged to.
+    Outcome<std::string> revoke(std::string_view serial);
+
+  private:
+    Outcome<uint32_t> choose_uid_base(std::string_view name);
+    Outcome<Bundle> read_bundle(const VoIdentity& identity, std::chrono::sys_seconds now);
+    Outcome<void> try_set_policy(std::string_view vo, const std::string& policy);
+    Outcome<Member> try_add_member(std::string_view user, std::string_view vo, const Member& wanted);
+    Outcome<void> try_remove_member(std::string_view user, std::string_view vo);
+    Outcome<void> try_set_suspended(std::string_view user, std::string_view vo, bool suspended);
+
+    VoRegistry records_;
+    KeyDirectory keys_;
+};
+
+// Runs attempt again where somebody else changed the records in between.
+template <typename Attempt>
+auto repeat_on_conflict(Attempt attempt) {
+    constexpr int kAttempts = 32;
+    auto outcome = attempt();
+    for (int i = 1; i < kAttempts && !outcome && outcome.error().code == Errc::conflict; ++i)
+        outcome = attempt();
+    return outcome;
+}
+
+}  // namespace xos

@@ -1,0 +1,97 @@
+#include "cda/key_directory.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/uuid.h"
+
+namespace xos {
+namespace {
+
+constexpr KeyRole kRoles[] = {KeyRole::vo, KeyRole::ca, KeyRole::registrar};
+
+const char* file_name(KeyRole role) {
+    switch (role) {
+        case KeyRole::vo:
+            return "vo.pem";
+        case KeyRole::ca:
+            return "ca.pem";
+        case KeyRole::registrar:
+            return "registrar.pem";
+    }
+    return "";
+}
+
+UniqueFd open_directory(int parent, const char* name) {
+    return UniqueFd(openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+}
+
+Outcome<void> check_private(int directory, const std::string& path) {
+    struct stat status;
+    if (fstat(directory, &status) < 0) return failure_errno(errno, "cannot look at {}", path);
+    if (status.st_uid != geteuid() || (status.st_mode & 077) != 0)
+        return failure(Errc::denied,
+                       "{} must belong to the authority's user and be closed to others: chmod 700", path);
+    return {};
+}
+
+}  // namespace
+
+Outcome<KeyDirectory> KeyDirectory::open(const std::string& state) {
+    const UniqueFd parent = open_directory(AT_FDCWD, state.c_str());
+    if (!parent)
+        return failure_errno(
+            errno, "cannot open the authority's directory {} (run this as root or as its user)", state);
+    if (auto good = check_private(parent.get(), state); !good) return std::unexpected(good.error());
+    if (mkdirat(parent.get(), "keys", 0700) < 0 && errno != EEXIST)
+        return failure_errno(errno, "cannot make {}/keys", state);
+    UniqueFd keys = open_directory(parent.get(), "keys");
+    if (!keys) return failure_errno(errno, "cannot open {}/keys", state);
+    if (auto good = check_private(keys.get(), state + "/keys"); !good) return std::unexpected(good.error());
+    return KeyDirectory(std::move(keys));
+}
+
+Outcome<void> KeyDirectory::store(const std::string& vo_id, const VoKeys& keys) const {
+    if (mkdirat(directory_.get(), vo_id.c_str(), 0700) < 0)
+        return failure_errno(errno, "cannot make a directory for the keys of the VO {}", vo_id);
+    const UniqueFd folder = open_directory(directory_.get(), vo_id.c_str());
+    if (!folder) return failure_errno(errno, "cannot open the directory of the keys of the VO {}", vo_id);
+    for (const KeyRole role : kRoles) {
+        const SigningKey& key = role == KeyRole::vo   ? keys.vo
+                                : role == KeyRole::ca ? keys.ca
+                                                      : keys.registrar;
+        if (auto stored = store_signing_key(folder.get(), file_name(role), key); !stored) return stored;
+    }
+    if (fsync(directory_.get()) < 0) return failure_errno(errno, "cannot sync the key directory");
+    return {};
+}
+
+Outcome<VoKeys> KeyDirectory::create(const std::string& vo_id) const {
+    auto vo = SigningKey::generate(), ca = SigningKey::generate(), registrar = SigningKey::generate();
+    for (const auto* key : {&vo, &ca, &registrar})
+        if (!*key) return std::unexpected(key->error());
+    VoKeys keys{std::move(*vo), std::move(*ca), std::move(*registrar)};
+    if (auto stored = store(vo_id, keys); !stored) {
+        discard(vo_id);
+        return std::unexpected(stored.error());
+    }
+    return keys;
+}
+
+Outcome<SigningKey> KeyDirectory::load(const std::string& vo_id, KeyRole role) const {
+    // the id comes from the registry; it is a path here, so it is looked at again
+    if (!is_uuid(vo_id)) return failure(Errc::invalid, "the id of the VO is no UUID");
+    const UniqueFd folder = open_directory(directory_.get(), vo_id.c_str());
+    if (!folder) return failure_errno(errno, "cannot open the directory of the keys of the VO {}", vo_id);
+    return load_signing_key(folder.get(), file_name(role));
+}
+
+void KeyDirectory::discard(const std::string& vo_id) const {
+    const UniqueFd folder = open_directory(directory_.get(), vo_id.c_str());
+    if (!folder) return;
+    for (const KeyRole role : kRoles) unlinkat(folder.get(), file_name(role), 0);
+    unlinkat(directory_.get(), vo_id.c_str(), AT_REMOVEDIR);
+}
+
+}  // namespace xos

@@ -1,0 +1,40 @@
+// Where the authority keeps private keys: DIRECTORY/keys/<VO id>/{vo,ca,registrar}.pem, one file a key, mode
+// 0600.
+//
+// Owns: the directory's descriptor and the files' names. Process: xos-cda.
+// Trusts: the directory, once it is known to be this user's alone.
+#pragma once
+
+#include <string>
+
+#include "common/credential/signing_key.h"
+#include "common/failure.h"
+#include "libxos/unique_fd.h"
+
+namespace xos {
+
+enum class KeyRole { vo, ca, registrar };
+
+struct VoKeys {
+    SigningKey vo, ca, registrar;
+};
+
+class KeyDirectory {
+  public:
+    // state must exist, belong to the caller and be closed to everybody else; keys/ is made in it.
+    static Outcome<KeyDirectory> open(const std::string& state);
+
+    // Three fresh keys, on disk when it answers. The VO's id is new, so nothing can be overwritten.
+    Outcome<VoKeys> create(const std::string& vo_id) const;
+    Outcome<SigningKey> load(const std::string& vo_id, KeyRole role) const;
+    // Forgets keys that no VO came to use. What cannot be removed stays; it harms nobody.
+    void discard(const std::string& vo_id) const;
+
+  private:
+    explicit KeyDirectory(UniqueFd directory) : directory_(std::move(directory)) {}
+    Outcome<void> store(const std::string& vo_id, const VoKeys& keys) const;
+
+    UniqueFd directory_;
+};
+
+}  // namespace xos

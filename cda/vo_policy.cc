@@ -1,0 +1,17 @@
+#include "cda/vo_policy.h"
+
+#include "common/policy/policy_file.h"
+#include "common/vo/records.h"
+
+namespace xos {
+
+Outcome<std::string> compile_policy(std::string_view text) {
+    const auto policy = parse_policy(text, "policy");
+    if (!policy) return std::unexpected(policy.error());
+    std::string compiled = format_policy(*policy);
+    if (compiled.size() > kPolicyMax)
+        return failure(Errc::invalid, "the policy is larger than {} bytes once compiled", kPolicyMax);
+    return compiled;
+}
+
+}  // namespace xos

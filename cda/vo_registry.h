@@ -1,0 +1,83 @@
+// How the authority's knowledge lies in the Registry: keys and JSON forms, read and checked.
+//
+//     vos/NAME                  the VO's public key and its signed record
+//     vo/NAME/head              serial of the content; the next numbers, which only grow
+//     vo/NAME/member/USER       vo/NAME/group/GROUP       vo/NAME/policy
+//     vo/NAME/revoked/SERIAL    until when it matters     issued/SERIAL       to whom
+//
+// Every change of a VO's content is one commit that also moves its head on: two writers cannot give one
+// number twice, and a content serial names one content. Process: xos-cda. Trusts: the registry's file for
+// secrecy, not for form.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/registry/registry.h"
+#include "common/vo/bundle.h"
+
+namespace xos {
+
+template <typename T>
+struct Kept {
+    T value{};
+    uint64_t revision = 0;  // of its key; 0: not there yet
+};
+
+struct VoIdentity {
+    VoRecord record;
+    std::string statement;  // record, signed by the VO key
+    Ed25519Public vo_key{};
+};
+
+struct VoHead {
+    uint64_t serial = 1;
+    uint32_t next_member = 1;
+    uint32_t next_group = 1;
+};
+
+struct IssuedRecord {
+    std::string vo, login, user_id, fingerprint;
+    std::chrono::sys_seconds not_after;
+};
+
+class VoRegistry {
+  public:
+    explicit VoRegistry(Registry& registry) : registry_(registry) {}
+
+    Outcome<std::vector<std::string>> list_vos();
+    // Errc::not_found, with what to do, where there is none.
+    Outcome<VoIdentity> read_vo(std::string_view vo);
+    // Errc::exists where the name is taken.
+    Outcome<void> add_vo(const VoIdentity& identity, std::string_view policy);
+
+    Outcome<Kept<VoHead>> read_head(std::string_view vo);
+    Outcome<Kept<Member>> read_member(const VoRecord& vo,
+                                      std::string_view user);  // revision 0: no such member
+    Outcome<Kept<Group>> read_group(const VoRecord& vo, std::string_view group);  // likewise
+    Outcome<std::vector<Member>> list_members(const VoRecord& vo);
+    Outcome<std::vector<Group>> list_groups(const VoRecord& vo);
+    Outcome<Kept<std::string>> read_policy(std::string_view vo);
+    // Serials whose certificates had not ended before since.
+    Outcome<std::vector<std::string>> list_revoked(std::string_view vo, std::chrono::sys_seconds since);
+
+    Outcome<void> add_issued(std::string_view serial, const IssuedRecord& record);
+    Outcome<IssuedRecord> read_issued(std::string_view serial);  // Errc::not_found
+
+    // Commits changes together with head, whose serial it moves on. Errc::conflict: read again and repeat.
+    Outcome<void> commit(std::string_view vo, Kept<VoHead> head, std::vector<RegistryChange> changes);
+
+    static RegistryChange change_member(std::string_view vo, const Kept<Member>& member);
+    static RegistryChange erase_member(std::string_view vo, const Kept<Member>& member);
+    static RegistryChange add_group(std::string_view vo, const Group& group);
+    static RegistryChange change_policy(std::string_view vo, const Kept<std::string>& policy);
+    static RegistryChange add_revoked(std::string_view vo, std::string_view serial,
+                                      std::chrono::sys_seconds not_after);
+
+  private:
+    Registry& registry_;
+};
+
+}  // namespace xos

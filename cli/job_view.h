@@ -1,0 +1,43 @@
+// Jobs and their processes as text for a person.
+//
+// Owns: the formats of xos jobs and xos ps. Pure. Process: the xos command.
+// Trusts: nothing in command lines: control characters are shown as '?'.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/json.h"
+
+namespace xos {
+
+struct JobView {
+    std::string job, login, state, command, reason, output;
+    int64_t submitted = 0, started = 0, ended = 0;  // seconds since 1970; 0: not yet
+    std::optional<int32_t> wait_status;
+    uint64_t generation = 0, cpu_usec = 0;
+};
+
+struct ProcessView {
+    int64_t pid = 0, parent = 0, container_pid = 0, started_usec = 0;
+    uint64_t cpu_usec = 0;
+    std::string state, command;
+    bool escaped = false;
+};
+
+Outcome<JobView> read_job_view(const JsonNode& node);
+Outcome<ProcessView> read_process_view(const JsonNode& node);
+
+// "running", "exited 3", "killed by SIGKILL", or why it is not known.
+std::string describe_end(const JobView& job);
+std::string format_jobs(const std::vector<JobView>& jobs);
+// One line a process, children below their parents, of at most width columns (0: no limit).
+std::string format_process_tree(const std::vector<ProcessView>& processes, size_t width);
+
+// What a shell would say: the exit code, or 128 and the signal's number.
+int exit_code_of(int32_t wait_status);
+
+}  // namespace xos

@@ -1,0 +1,189 @@
+// The VO's CA: its certificate, requests, issuing.
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+
+#include "common/credential/certificate.h"
+#include "common/credential/fingerprint.h"
+#include "common/credential/openssl_failure.h"
+#include "common/credential/xos_cert.h"
+#include "libxos/login_name.h"
+
+namespace xos {
+namespace {
+
+using ConstraintsPtr = std::unique_ptr<NAME_CONSTRAINTS, OpensslFree<NAME_CONSTRAINTS_free>>;
+using SubtreePtr = std::unique_ptr<GENERAL_SUBTREE, OpensslFree<GENERAL_SUBTREE_free>>;
+using OctetsPtr = std::unique_ptr<ASN1_OCTET_STRING, OpensslFree<ASN1_OCTET_STRING_free>>;
+using ExtensionPtr = std::unique_ptr<X509_EXTENSION, OpensslFree<X509_EXTENSION_free>>;
+
+constexpr char kRequestLabel[] = "CERTIFICATE REQUEST";
+constexpr char kCaCommonName[] = "authority";
+
+// 128 bits with the top two set to 01: positive, random and always 16 bytes long.
+bool set_random_serial(X509* certificate) {
+    std::array<uint8_t, 16> bytes;
+    if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) return false;
+    bytes[0] = static_cast<uint8_t>((bytes[0] & 0x3f) | 0x40);
+    const BignumPtr number(BN_bin2bn(bytes.data(), static_cast<int>(bytes.size()), nullptr));
+    return number && BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate)) != nullptr;
+}
+
+bool set_validity(X509* certificate, std::chrono::sys_seconds not_before,
+                  std::chrono::sys_seconds not_after) {
+    return ASN1_TIME_set(X509_getm_notBefore(certificate), not_before.time_since_epoch().count()) !=
+               nullptr &&
+           ASN1_TIME_set(X509_getm_notAfter(certificate), not_after.time_since_epoch().count()) != nullptr;
+}
+
+bool add_extension(X509* certificate, X509* issuer, int nid, const char* value) {
+    X509V3_CTX context;
+    X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
+    const ExtensionPtr extension(X509V3_EXT_conf_nid(nullptr, &context, nid, value));
+    return extension && X509_add_ext(certificate, extension.get(), -1) == 1;
+}
+
+bool add_name_constraints(X509* certificate, std::string_view vo) {
+    const ConstraintsPtr constraints(NAME_CONSTRAINTS_new());
+    SubtreePtr subtree(GENERAL_SUBTREE_new());
+    NamePtr name = make_name(vo, {});
+    if (!constraints || !subtree || !name) return false;
+    constraints->permittedSubtrees = sk_GENERAL_SUBTREE_new_null();
+    if (constraints->permittedSubtrees == nullptr) return false;
+    GENERAL_NAME_set0_value(subtree->base, GEN_DIRNAME, name.release());
+    if (sk_GENERAL_SUBTREE_push(constraints->permittedSubtrees, subtree.get()) == 0) return false;
+    static_cast<void>(subtree.release());
+    return X509_add1_ext_i2d(certificate, NID_name_constraints, constraints.get(), 1, X509V3_ADD_DEFAULT) ==
+           1;
+}
+
+bool add_attributes(X509* certificate, const Bytes& der) {
+    const Asn1ObjectPtr object = attributes_object();
+    const OctetsPtr octets(ASN1_OCTET_STRING_new());
+    if (!object || !octets ||
+        ASN1_OCTET_STRING_set(octets.get(), der.data(), static_cast<int>(der.size())) != 1)
+        return false;
+    const ExtensionPtr extension(X509_EXTENSION_create_by_OBJ(nullptr, object.get(), 0, octets.get()));
+    return extension && X509_add_ext(certificate, extension.get(), -1) == 1;
+}
+
+bool is_accepted_key(EVP_PKEY* key) {
+    if (EVP_PKEY_is_a(key, "ED25519") == 1) return true;
+    char group[32];
+    size_t size = 0;
+    return EVP_PKEY_is_a(key, "EC") == 1 && EVP_PKEY_get_group_name(key, group, sizeof group, &size) == 1 &&
+           std::string_view(group, size) == "prime256v1";
+}
+
+Outcome<X509RequestPtr> read_request(std::string_view pem, std::string_view login) {
+    const auto blocks = split_pem(pem, kRequestLabel, 1);
+    if (!blocks) return failure(Errc::invalid, "certificate request: {}", blocks.error().message);
+    const Bytes& der = blocks->front();
+    const unsigned char* at = der.data();
+    X509RequestPtr request(d2i_X509_REQ(nullptr, &at, static_cast<long>(der.size())));
+    if (!request || at != der.data() + der.size())
+        return openssl_failure(Errc::invalid, "certificate request: it is no PKCS#10 request");
+    EVP_PKEY* key = X509_REQ_get0_pubkey(request.get());
+    if (key == nullptr || !is_accepted_key(key))
+        return openssl_failure(Errc::invalid, "certificate request: expected an Ed25519 or P-256 key");
+    if (X509_REQ_verify(request.get(), key) != 1)
+        return openssl_failure(Errc::denied,
+                               "certificate request: it is not signed by the key that it asks for");
+    const NamePtr name = make_name({}, login);
+    if (!name || !is_same_name(name.get(), X509_REQ_get_subject_name(request.get())))
+        return failure(Errc::denied,
+                       "certificate request: its subject is not CN={}; ask with the name of the member",
+                       login);
+    return request;
+}
+
+Outcome<IssuedCredential> describe(X509* certificate, std::span<const uint8_t> ca_certificate) {
+    const Bytes der = certificate_der(certificate);
+    const auto serial = read_serial(certificate);
+    const auto not_before = read_time(X509_get0_notBefore(certificate));
+    const auto not_after = read_time(X509_get0_notAfter(certificate));
+    if (der.empty() || !serial || !not_before || !not_after)
+        return failure(Errc::system, "cannot read back the certificate that was just made");
+    return IssuedCredential{*serial, sha256_fingerprint(der), *not_before, *not_after,
+                            certificate_pem(der) + certificate_pem(ca_certificate)};
+}
+
+}  // namespace
+
+Outcome<Bytes> create_ca(std::string_view vo, const SigningKey& ca_key, std::chrono::sys_seconds not_before,
+                         std::chrono::sys_seconds not_after) {
+    if (!is_vo_name(vo)) return failure(Errc::invalid, "cannot make a CA: \"{}\" is no VO name", vo);
+    if (not_after <= not_before)
+        return failure(Errc::invalid, "cannot make a CA for {}: it would end first", vo);
+    const X509Ptr certificate(X509_new());
+    X509* const ca = certificate.get();
+    const NamePtr name = make_name(vo, kCaCommonName);
+    const bool made = ca && name && X509_set_version(ca, X509_VERSION_3) == 1 && set_random_serial(ca) &&
+                      set_validity(ca, not_before - kCredentialBackdate, not_after) &&
+                      X509_set_subject_name(ca, name.get()) == 1 &&
+                      X509_set_issuer_name(ca, name.get()) == 1 && X509_set_pubkey(ca, ca_key.pkey()) == 1 &&
+                      add_extension(ca, ca, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
+                      add_extension(ca, ca, NID_key_usage, "critical,keyCertSign,cRLSign") &&
+                      add_extension(ca, ca, NID_subject_key_identifier, "hash") &&
+                      add_extension(ca, ca, NID_authority_key_identifier, "keyid:always") &&
+                      add_name_constraints(ca, vo) && X509_sign(ca, ca_key.pkey(), nullptr) > 0;
+    if (!made) return openssl_failure(Errc::system, compose("cannot make the CA certificate of {}", vo));
+    return certificate_der(ca);
+}
+
+Outcome<std::string> make_request(std::string_view login, const SigningKey& user_key) {
+    if (!is_user_name(login))
+        return failure(Errc::invalid, "cannot ask for a certificate: \"{}\" is no user name", login);
+    const X509RequestPtr request(X509_REQ_new());
+    const NamePtr name = make_name({}, login);
+    const bool made = request && name && X509_REQ_set_version(request.get(), X509_REQ_VERSION_1) == 1 &&
+                      X509_REQ_set_subject_name(request.get(), name.get()) == 1 &&
+                      X509_REQ_set_pubkey(request.get(), user_key.pkey()) == 1 &&
+                      X509_REQ_sign(request.get(), user_key.pkey(), nullptr) > 0;
+    unsigned char* der = nullptr;
+    const int size = made ? i2d_X509_REQ(request.get(), &der) : -1;
+    if (size < 0) return openssl_failure(Errc::system, "cannot make a certificate request");
+    const Bytes bytes(der, der + size);
+    OPENSSL_free(der);
+    return join_pem(bytes, kRequestLabel);
+}
+
+Outcome<IssuedCredential> issue_credential(std::string_view request_pem, const XosAttributes& attributes,
+                                           std::span<const uint8_t> ca_certificate, const SigningKey& ca_key,
+                                           std::chrono::sys_seconds now, std::chrono::seconds lifetime) {
+    if (lifetime < std::chrono::minutes(1) || lifetime > kCredentialLifetimeMax)
+        return failure(Errc::invalid, "a credential lasts 1 minute to {} hours",
+                       kCredentialLifetimeMax.count());
+    const auto ca = parse_certificate(ca_certificate, "CA certificate");
+    if (!ca) return std::unexpected(ca.error());
+    const auto ca_end = read_time(X509_get0_notAfter(ca->get()));
+    if (!ca_end || *ca_end <= now)
+        return failure(Errc::denied, "the CA of {} has ended: renew the VO before issuing", attributes.vo);
+    if (X509_check_private_key(ca->get(), ca_key.pkey()) != 1)
+        return openssl_failure(Errc::conflict, "the CA key does not belong to the CA certificate");
+    const auto extension = encode_attributes(attributes);
+    if (!extension) return std::unexpected(extension.error());
+    const auto request = read_request(request_pem, attributes.login);
+    if (!request) return std::unexpected(request.error());
+
+    const X509Ptr certificate(X509_new());
+    X509* const leaf = certificate.get();
+    const NamePtr name = make_name(attributes.vo, attributes.login);
+    const bool made = leaf && name && X509_set_version(leaf, X509_VERSION_3) == 1 &&
+                      set_random_serial(leaf) &&
+                      set_validity(leaf, now - kCredentialBackdate, std::min(now + lifetime, *ca_end)) &&
+                      X509_set_subject_name(leaf, name.get()) == 1 &&
+                      X509_set_issuer_name(leaf, X509_get_subject_name(ca->get())) == 1 &&
+                      X509_set_pubkey(leaf, X509_REQ_get0_pubkey(request->get())) == 1 &&
+                      add_extension(leaf, ca->get(), NID_basic_constraints, "critical,CA:FALSE") &&
+                      add_extension(leaf, ca->get(), NID_key_usage, "critical,digitalSignature") &&
+                      add_extension(leaf, ca->get(), NID_ext_key_usage, "clientAuth") &&
+                      add_extension(leaf, ca->get(), NID_subject_key_identifier, "hash") &&
+                      add_extension(leaf, ca->get(), NID_authority_key_identifier, "keyid:always") &&
+                      add_attributes(leaf, *extension) && X509_sign(leaf, ca_key.pkey(), nullptr) > 0;
+    if (!made)
+        return openssl_failure(Errc::system,
+                               compose("cannot certify {}@{}", attributes.login, attributes.vo));
+    return describe(leaf, ca_certificate);
+}
+
+}  // namespace xos

@@ -1,0 +1,86 @@
+// All bindings of this agent, kept true by events, checked by counting, corrected by resync.
+//
+// Owns: bindings, the event source, the heartbeat. Process: the agent. Trusts: xosd's requests, the kernel's messages.
+//
+// The equation: for each binding what the filter let through equals what was received plus what is declared lost.
+// Any deficit that two checks in a row confirm is declared, said to xosd, and followed by a resync.
+#pragma once
+
+#include <functional>
+#include <unordered_map>
+
+#include "common/tracking/agent_protocol.h"
+#include "connector_agent/binding.h"
+#include "connector_agent/event_source.h"
+#include "connector_agent/process_files.h"
+
+namespace xos {
+
+class Tracker {
+  public:
+    // vital messages must reach xosd or be made up for by its asking for the state; the others may be dropped.
+    using Send = std::function<void(const AgentMessage& message, bool vital)>;
+    // Asks the owner to bind() what xosd has asked for and nothing else: an event may overtake the request that binds
+    // its cgroup.
+    using BindWaiting = std::function<void()>;
+
+    Tracker(EventSource source, ProcessFiles files, Send send, BindWaiting bind_waiting);
+
+    void bind(Bind request, UniqueFd cgroup);
+    void watch_main(const WatchMain& request);
+    void unbind(const Unbind& request);
+    void snapshot(const SnapshotRequest& request);
+    // From now on events are read; first those that a killed predecessor had taken.
+    void start();
+    void send_state();
+
+    bool started() const { return started_; }
+    const EventSource& source() const { return source_; }
+    // The socket is readable.
+    void read_events();
+    // Heartbeat, equation, a share of the bindings re-read. Once a second; more often while silent().
+    void tick();
+    // Work planned for a certain time.
+    void run_due();
+    // Until the next planned work, -1 = none.
+    int timeout_ms() const;
+    bool silent() const { return silent_since_ns_ != 0; }
+
+  private:
+    // False: more came than one call reads.
+    bool drain();
+    void process(size_t index);
+    void process_for(Binding& binding, size_t index, const ProcEvent& event);
+    Binding* route(const ProcEvent& event);
+    Binding* route_by_cgroup(int32_t pid);
+    Binding* find(uint32_t serial);
+    void settle(Binding& binding, const ProcessTree::Changes& changes);
+    void tell_ends(Binding& binding);
+    void check_equation();
+    void check_binding(Binding& binding);
+    void check_gap();
+    void check_heartbeat(bool overflow);
+    void expect_main(Binding& binding);
+    void sweep();
+    void resync_now(Binding& binding);
+    void resync_all();
+    void plan_resync(Binding& binding, uint64_t delay_ns);
+    void tell_loss(const Lost& loss);
+
+    EventSource source_;
+    ProcessFiles files_;
+    Send send_;
+    BindWaiting bind_waiting_;
+    std::unordered_map<uint32_t, Binding> bindings_;  // by serial
+    std::unordered_map<int32_t, uint32_t> owners_;    // process to serial
+    bool started_ = false;
+    size_t last_batch_ = 0;
+    TrackingCounters heartbeat_;
+    uint64_t beats_known_ = 0;  // passed or received at the last beat
+    uint64_t gap_told_ = 0;
+    uint64_t silent_since_ns_ = 0;
+    uint64_t check_due_ns_ = 0;
+    uint32_t sweep_next_ = 0;
+};
+
+}  // namespace xos

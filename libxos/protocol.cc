@@ -1,0 +1,285 @@
+#include "libxos/protocol.h"
+
+#include <algorithm>
+#include <cstring>
+#include <type_traits>
+
+#include "libxos/login_name.h"
+
+namespace xos {
+namespace {
+
+constexpr uint32_t kMagic = 0x50534f58;  // "XOSP" on the wire
+
+enum class Kind : uint16_t { keys_query = 1, account = 2, open_session = 3, close_session = 4 };
+
+static_assert(kReplyMax >= kAuthorizedKeyMax + kReasonMax + 64, "every reply fits in a buffer of kReplyMax");
+
+// What of a text field may be what. Blanks: a space, never a tab or a line end.
+bool is_printable(std::string_view text, size_t most, bool blanks) {
+    if (text.size() > most) return false;
+    return std::ranges::all_of(text, [&](char c) { return c > 0x20 ? c < 0x7f : (blanks && c == ' '); });
+}
+
+bool is_word(std::string_view text, size_t most) {
+    return !text.empty() && is_printable(text, most, false);
+}
+
+bool is_base64(std::string_view text) {
+    return !text.empty() && text.size() <= kKeyBlobMax && std::ranges::all_of(text, [](char c) {
+        return is_lower(c) || is_digit(c) || (c >= 'A' && c <= 'Z') || c == '+' || c == '/' || c == '=';
+    });
+}
+
+// PEM: lines of printable ASCII. What they say is the verifier's business.
+bool is_chain(std::string_view text) {
+    return text.size() <= kChainMax &&
+           std::ranges::all_of(text, [](char c) { return (c >= 0x20 && c < 0x7f) || c == '\n'; });
+}
+
+bool is_valid(const KeysQuery& q) {
+    return parse_login_name(q.login) && is_word(q.key_type, kKeyTypeMax) && is_base64(q.key);
+}
+bool is_valid(const AccountQuery& q) {
+    return parse_login_name(q.login) && is_word(q.service, kServiceMax);
+}
+bool is_valid(const OpenSession& o) {
+    return parse_login_name(o.login) && is_word(o.service, kServiceMax) &&
+           is_printable(o.remote_host, kRemoteHostMax, false) && is_printable(o.tty, kTtyMax, false) &&
+           is_printable(o.auth_info, kAuthInfoMax, true);
+}
+bool is_valid(const CloseSession& c) {
+    return c.session != 0;
+}
+
+bool is_valid(const Answer& a) {
+    switch (a.verdict) {
+        case Verdict::permit:
+            return is_printable(a.reason, kReasonMax, true);
+        case Verdict::deny:
+        case Verdict::expired:
+        case Verdict::unavailable:
+            return !a.reason.empty() && is_printable(a.reason, kReasonMax, true);
+    }
+    return false;
+}
+bool is_permit(const Answer& a) {
+    return a.verdict == Verdict::permit;
+}
+
+// Of a reply without permit only the answer counts: nothing else of it is written or read.
+bool is_valid(const KeysReply& r) {
+    if (!is_valid(r.answer)) return false;
+    return !is_permit(r.answer) || (!r.line.empty() && is_printable(r.line, kAuthorizedKeyMax, true));
+}
+bool is_valid(const AccountReply& r) {
+    return is_valid(r.answer);
+}
+bool is_valid(const CloseReply& r) {
+    return is_valid(r.answer);
+}
+bool is_valid(const SessionReply& r) {
+    if (!is_valid(r.answer)) return false;
+    if (!is_permit(r.answer)) return true;
+    const bool bounded = r.chain.empty() ? r.expires >= 0 : r.expires > 0;
+    return r.session != 0 && bounded && is_chain(r.chain) && r.home.starts_with('/') &&
+           is_printable(r.home, kHomeMax, true) && is_vo_name(r.vo) && is_user_name(r.user);
+}
+
+// Writes fields; a field that does not fit makes the whole message fail.
+class Writer {
+  public:
+    explicit Writer(std::span<std::byte> buffer) : buffer_(buffer) {}
+
+    template <typename T>
+        requires std::is_integral_v<T>
+    void field(T value) {
+        if (!reserve(sizeof value)) return;
+        for (size_t i = 0; i < sizeof value; i++)
+            buffer_.data()[at_ + i] =
+                static_cast<std::byte>(static_cast<std::make_unsigned_t<T>>(value) >> (8 * i));
+        at_ += sizeof value;
+    }
+    void field(std::string_view text) {
+        field(static_cast<uint32_t>(text.size()));
+        if (text.empty() || !reserve(text.size())) return;
+        std::memcpy(buffer_.data() + at_, text.data(), text.size());
+        at_ += text.size();
+    }
+    void field(Verdict verdict) { field(static_cast<uint8_t>(verdict)); }
+
+    Result<size_t> end() const {
+        if (!fits_) return fail(Errc::too_small, "message buffer");
+        return at_;
+    }
+
+  private:
+    bool reserve(size_t size) { return fits_ = fits_ && size <= buffer_.size() - at_; }
+
+    std::span<std::byte> buffer_;
+    size_t at_ = 0;
+    bool fits_ = true;
+};
+
+// Reads fields in the same order; what a short message lacks reads as zero and fails at the end.
+class Reader {
+  public:
+    explicit Reader(std::span<const std::byte> message) : message_(message) {}
+
+    template <typename T>
+        requires std::is_integral_v<T>
+    void field(T& value) {
+        std::make_unsigned_t<T> sum = 0;
+        if (available(sizeof value)) {
+            for (size_t i = sizeof value; i-- > 0;)
+                sum = static_cast<std::make_unsigned_t<T>>(
+                    (static_cast<uint64_t>(sum) << 8) | std::to_integer<uint8_t>(message_.data()[at_ + i]));
+            at_ += sizeof value;
+        }
+        value = static_cast<T>(sum);
+    }
+    void field(std::string_view& text) {
+        uint32_t size = 0;
+        field(size);
+        if (!available(size)) return;
+        text = {reinterpret_cast<const char*>(message_.data()) + at_, size};
+        at_ += size;
+    }
+    void field(Verdict& verdict) {
+        uint8_t value = 0;
+        field(value);
+        verdict = static_cast<Verdict>(value);  // is_valid() refuses what is none
+    }
+
+    bool ended_well() const { return whole_ && at_ == message_.size(); }
+
+  private:
+    bool available(size_t size) { return whole_ = whole_ && size <= message_.size() - at_; }
+
+    std::span<const std::byte> message_;
+    size_t at_ = 0;
+    bool whole_ = true;
+};
+
+// The fields of each message, once for both directions.
+template <typename Stream, typename Message>
+void fields(Stream& s, Message& m) {
+    using M = std::remove_const_t<Message>;
+    if constexpr (std::is_same_v<M, KeysQuery>) {
+        s.field(m.login), s.field(m.uid), s.field(m.key_type), s.field(m.key);
+    } else if constexpr (std::is_same_v<M, AccountQuery>) {
+        s.field(m.login), s.field(m.service);
+    } else if constexpr (std::is_same_v<M, OpenSession>) {
+        s.field(m.login), s.field(m.service), s.field(m.remote_host), s.field(m.tty), s.field(m.auth_info);
+    } else if constexpr (std::is_same_v<M, CloseSession>) {
+        s.field(m.session);
+    } else {
+        s.field(m.answer.verdict), s.field(m.answer.reason);
+        if (!is_permit(m.answer)) return;
+        if constexpr (std::is_same_v<M, KeysReply>) s.field(m.line);
+        if constexpr (std::is_same_v<M, SessionReply>)
+            s.field(m.session), s.field(m.chain), s.field(m.expires), s.field(m.home), s.field(m.vo),
+                s.field(m.user);
+    }
+}
+
+template <typename Message>
+Result<size_t> encode(Kind kind, const Message& message, std::span<std::byte> buffer) {
+    if (!is_valid(message)) return fail(Errc::invalid, "message field");
+    Writer writer(buffer);
+    writer.field(kMagic), writer.field(kProtocolVersion), writer.field(static_cast<uint16_t>(kind));
+    fields(writer, message);
+    return writer.end();
+}
+
+// The kind in the header of message, whose fields follow; 0 where it is no message of ours.
+uint16_t read_header(Reader& reader) {
+    uint32_t magic = 0;
+    uint16_t version = 0;
+    uint16_t kind = 0;
+    reader.field(magic), reader.field(version), reader.field(kind);
+    return magic == kMagic && version == kProtocolVersion ? kind : 0;
+}
+
+template <typename Message>
+Result<Message> read_message(Reader& reader) {
+    Message message;
+    fields(reader, message);
+    if (!reader.ended_well() || !is_valid(message)) return fail(Errc::invalid, "message field");
+    return message;
+}
+
+template <typename Message>
+Result<Message> decode_reply(Kind kind, std::span<const std::byte> bytes) {
+    Reader reader(bytes);
+    if (read_header(reader) != static_cast<uint16_t>(kind)) return fail(Errc::invalid, "message header");
+    return read_message<Message>(reader);
+}
+
+}  // namespace
+
+Result<size_t> encode_request(const KeysQuery& query, std::span<std::byte> buffer) {
+    return encode(Kind::keys_query, query, buffer);
+}
+Result<size_t> encode_request(const AccountQuery& query, std::span<std::byte> buffer) {
+    return encode(Kind::account, query, buffer);
+}
+Result<size_t> encode_request(const OpenSession& open, std::span<std::byte> buffer) {
+    return encode(Kind::open_session, open, buffer);
+}
+Result<size_t> encode_request(const CloseSession& close, std::span<std::byte> buffer) {
+    return encode(Kind::close_session, close, buffer);
+}
+
+Result<size_t> encode_reply(const KeysReply& reply, std::span<std::byte> buffer) {
+    return encode(Kind::keys_query, reply, buffer);
+}
+Result<size_t> encode_reply(const AccountReply& reply, std::span<std::byte> buffer) {
+    return encode(Kind::account, reply, buffer);
+}
+Result<size_t> encode_reply(const SessionReply& reply, std::span<std::byte> buffer) {
+    return encode(Kind::open_session, reply, buffer);
+}
+Result<size_t> encode_reply(const CloseReply& reply, std::span<std::byte> buffer) {
+    return encode(Kind::close_session, reply, buffer);
+}
+
+Result<Request> decode_request(std::span<const std::byte> message) {
+    Reader reader(message);
+    switch (static_cast<Kind>(read_header(reader))) {
+        case Kind::keys_query:
+            return read_message<KeysQuery>(reader);
+        case Kind::account:
+            return read_message<AccountQuery>(reader);
+        case Kind::open_session:
+            return read_message<OpenSession>(reader);
+        case Kind::close_session:
+            return read_message<CloseSession>(reader);
+    }
+    return fail(Errc::invalid, "message header");
+}
+
+Result<KeysReply> decode_keys_reply(std::span<const std::byte> message) {
+    return decode_reply<KeysReply>(Kind::keys_query, message);
+}
+Result<AccountReply> decode_account_reply(std::span<const std::byte> message) {
+    return decode_reply<AccountReply>(Kind::account, message);
+}
+Result<SessionReply> decode_session_reply(std::span<const std::byte> message) {
+    return decode_reply<SessionReply>(Kind::open_session, message);
+}
+Result<CloseReply> decode_close_reply(std::span<const std::byte> message) {
+    return decode_reply<CloseReply>(Kind::close_session, message);
+}
+
+std::string_view make_reason(std::string_view text, std::span<char, kReasonMax> buffer) {
+    if (text.empty()) text = "no reason given";
+    const size_t size = std::min(text.size(), buffer.size());
+    for (size_t i = 0; i < size; i++) {
+        const char c = text[i];
+        buffer.data()[i] = c >= 0x20 && c < 0x7f ? c : '?';
+    }
+    return {buffer.data(), size};
+}
+
+}  // namespace xos

@@ -1,0 +1,95 @@
+#include "pam_xos/session_keyring.h"
+
+#include <stdio.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace xos {
+namespace {
+
+// Whether the kernel describes key as "type;uid;gid;perm;description" (keyctl_describe(3)).
+bool is_described(key_serial_t key, const char* type, uid_t uid, gid_t gid, key_perm_t perm,
+                  const char* name) {
+    char expected[128];
+    char found[128];
+    const int length = snprintf(expected, sizeof expected, "%s;%d;%d;%08x;%s", type, static_cast<int>(uid),
+                                static_cast<int>(gid), perm, name);
+    const long size = keyctl_describe(key, found, sizeof found);  // counts the NUL
+    if (size != length + 1 || size > static_cast<long>(sizeof found)) return false;
+    return std::string_view(found) == std::string_view(expected);
+}
+
+// "Create", or the look alone would install the caller's user-session keyring where there is no session
+// keyring, as root root's own; with it the kernel joins a new, empty one.
+key_serial_t find_session_keyring() {
+    return keyctl_get_keyring_ID(KEY_SPEC_SESSION_KEYRING, 1);
+}
+
+}  // namespace
+
+Result<SessionKeyring> SessionKeyring::join() {
+    const key_serial_t keyring = keyctl_join_session_keyring(nullptr);
+    if (keyring < 0) return fail_errno("join a new session keyring");
+    return SessionKeyring(keyring);
+}
+
+SessionKeyring::SessionKeyring(SessionKeyring&& other) noexcept : keys_(std::exchange(other.keys_, {})) {}
+
+SessionKeyring::~SessionKeyring() {
+    if (keys_.keyring != 0) revoke_session_keys(keys_);
+}
+
+Result<void> SessionKeyring::add_credential(std::string_view chain, std::chrono::seconds lifetime) {
+    keys_.credential = add_key("user", kCredentialKey, chain.data(), chain.size(), keys_.keyring);
+    if (keys_.credential < 0) {
+        keys_.credential = 0;
+        return fail_errno("add the credential to the session keyring");
+    }
+    constexpr std::chrono::seconds::rep kLongest = std::numeric_limits<int32_t>::max();
+    const auto timeout = static_cast<unsigned>(std::min(lifetime.count(), kLongest));
+    if (keyctl_set_timeout(keys_.credential, timeout) != 0) return fail_errno("set the credential's expiry");
+    // in a set-uid program like su the group is still the caller's
+    if (keyctl_chown(keys_.credential, 0, 0) != 0) return fail_errno("make the credential root's");
+    if (keyctl_setperm(keys_.credential, kCredentialPerm) != 0) return fail_errno("protect the credential");
+    return {};
+}
+
+Result<void> SessionKeyring::hand_over(uid_t uid, gid_t gid) {
+    // the owner first: without SETATTR he could not be changed any more
+    if (keyctl_chown(keys_.keyring, uid, gid) != 0) return fail_errno("give the session keyring to the user");
+    if (keyctl_setperm(keys_.keyring, kSessionKeyringPerm) != 0)
+        return fail_errno("protect the session keyring");
+    return check(uid, gid);
+}
+
+Result<void> SessionKeyring::check(uid_t uid, gid_t gid) const {
+    if (find_session_keyring() != keys_.keyring)
+        return fail(Errc::conflict, "the session keyring was replaced");
+    if (!is_described(keys_.keyring, "keyring", uid, gid, kSessionKeyringPerm, "_ses"))
+        return fail(Errc::conflict, "the session keyring is not as it was made");
+    key_serial_t content[2] = {};
+    const long size = keyctl_read(keys_.keyring, reinterpret_cast<char*>(content), sizeof content);
+    const long expected = keys_.credential != 0 ? static_cast<long>(sizeof content[0]) : 0;
+    if (size != expected || content[0] != keys_.credential)
+        return fail(Errc::conflict, "the session keyring holds something else");
+    if (keys_.credential != 0 &&
+        !is_described(keys_.credential, "user", 0, 0, kCredentialPerm, kCredentialKey))
+        return fail(Errc::conflict, "the credential is not as it was made");
+    return {};
+}
+
+SessionKeys SessionKeyring::release() {
+    return std::exchange(keys_, {});
+}
+
+bool revoke_session_keys(const SessionKeys& keys) {
+    if (find_session_keyring() != keys.keyring) return false;
+    if (keys.credential != 0) keyctl_revoke(keys.credential);
+    keyctl_revoke(keys.keyring);
+    keyctl_join_session_keyring(nullptr);
+    return true;
+}
+
+}  // namespace xos

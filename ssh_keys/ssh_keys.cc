@@ -1,0 +1,87 @@
+// xos-ssh-keys LOGIN UID KEY-TYPE KEY: sshd's AuthorizedKeysCommand for VO users; see sshd_config(5), tokens
+// %u %U %t %k.
+//
+// Owns: nothing; hands the offered certificate to xosd, which judges it, and prints the line that xosd
+// answers. Process: its own, as the user of the keys command, before anybody has proved anything; started by
+// sshd up to three times a login, so it links neither OpenSSL nor libstdc++. Trusts: xosd. Nothing printed
+// means "no key": sshd then refuses. The reason is in the log of xosd; on stderr it would only be repeated by
+// sshd.
+
+#include <stdint.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <chrono>
+#include <optional>
+#include <string_view>
+
+#include "libxos/client.h"
+#include "libxos/login_name.h"
+#include "libxos/protocol.h"
+
+namespace xos {
+namespace {
+
+// Both are used once and are too large for a stack.
+std::byte request_buffer[kRequestMax];
+std::byte reply_buffer[kReplyMax];
+
+constexpr std::chrono::seconds kBudget{5};
+
+std::optional<uint32_t> parse_uid(std::string_view text) {
+    uint32_t uid = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), uid);
+    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+    return uid;
+}
+
+// A plain key carries no credential: with -i sshd offers it first, and it is answered without a word.
+bool is_certificate(std::string_view key_type) {
+    return key_type.ends_with("-cert-v01@openssh.com");
+}
+
+// Whether text and its newline were written; a reader that has gone away changes nothing.
+bool print_line(std::string_view text) {
+    for (const std::string_view part : {text, std::string_view("\n")})
+        for (size_t at = 0; at < part.size();) {
+            const ssize_t written = write(STDOUT_FILENO, part.data() + at, part.size() - at);
+            if (written < 0 && errno == EINTR) continue;
+            if (written <= 0) return false;
+            at += static_cast<size_t>(written);
+        }
+    return true;
+}
+
+// The line to print; nothing where xosd does not permit or cannot be asked.
+std::optional<std::string_view> find_line(const KeysQuery& query) {
+    const auto size = encode_request(query, request_buffer);
+    if (!size) return std::nullopt;
+    const auto received = ask_xosd({request_buffer, *size}, reply_buffer, kBudget);
+    if (!received) return std::nullopt;
+    const auto reply = decode_keys_reply({reply_buffer, *received});
+    if (!reply || reply->answer.verdict != Verdict::permit) return std::nullopt;
+    return reply->line;
+}
+
+int answer(int argc, char** argv) {
+    if (argc != 5) {
+        constexpr std::string_view kUsage =
+            "usage: xos-ssh-keys LOGIN UID KEY-TYPE KEY (sshd's %u %U %t %k)\n";
+        (void)!write(STDERR_FILENO, kUsage.data(), kUsage.size());
+        return 2;
+    }
+    const std::string_view login = argv[1];
+    const std::string_view key_type = argv[3];
+    if (!is_certificate(key_type) || !parse_login_name(login)) return 0;
+    const auto uid = parse_uid(argv[2]);
+    if (!uid) return 0;
+    const auto line = find_line({.login = login, .uid = *uid, .key_type = key_type, .key = argv[4]});
+    return !line || print_line(*line) ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace xos
+
+int main(int argc, char** argv) {
+    return xos::answer(argc, argv);
+}

@@ -1,0 +1,76 @@
+// A cgroup base, an event loop and an agent of this test alone, on the real kernel.
+//
+// Owns: a cgroup subtree, a directory for the socket, the agent; all gone with the object.
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "xosd/tracking/agent_client.h"
+#include "xosd/tracking/cgroup_tree.h"
+#include "xosd/tracking/job_cgroup.h"
+
+namespace xos::test {
+
+// Why the kernel's part cannot be tested here; empty where it can. Skips the running test with that reason, or fails it
+// where XOS_TESTS_MUST_RUN=1.
+void require_kernel();
+
+struct SeenEvents {
+    std::map<std::string, std::vector<std::optional<int>>> main_exits;
+    std::map<std::string, int> empty;
+    std::map<std::string, std::vector<ProcessEvent>> stream;
+    std::vector<std::pair<std::string, Lost>> lost;
+    int deaths = 0;
+    uint64_t lost_messages(const std::string& job) const;
+};
+
+class TrackingNode {
+  public:
+    explicit TrackingNode(int receive_buffer = 16 * 1024 * 1024, bool use_filter = true);
+    ~TrackingNode();
+
+    AgentClient& client() { return *client_; }
+    void drop_client() { client_.reset(); }  // as if xosd had died
+    void connect_client();
+    const CgroupBase& base() const { return base_; }
+    sd_event* event() const { return event_; }
+    SeenEvents& seen() { return seen_; }
+
+    JobCgroup make_job(const std::string& name, bool bind = true, bool stream = false);
+    // Runs the loop until done, at most ten seconds. False: it did not come about.
+    bool run_until(const std::function<bool()>& done);
+    void run_for(std::chrono::milliseconds time);
+    JobSnapshot snapshot(const std::string& job);
+    // Snapshots until nothing is in flight: what passed equals received plus lost.
+    JobSnapshot settled(const std::string& job);
+
+  private:
+    std::string name_;
+    UniqueFd top_;
+    std::filesystem::path directory_;
+    CgroupBase base_;
+    sd_event* event_ = nullptr;
+    int receive_buffer_;
+    bool use_filter_;
+    SeenEvents seen_;
+    std::vector<std::string> jobs_;
+    std::unique_ptr<AgentClient> client_;
+};
+
+// Starts body in a new process that lives in cgroup from its first instruction. Returns its pid.
+pid_t spawn_in(const JobCgroup& cgroup, const std::function<int()>& body);
+// The wait(2) status.
+int reap(pid_t pid);
+// count children one after the other, each of which executes /bin/true.
+int run_storm(int count);
+
+}  // namespace xos::test

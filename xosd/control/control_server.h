@@ -1,0 +1,55 @@
+// The varlink service of xosd on kControlSocket: what xos, varlinkctl and any program may ask of the node.
+//
+// Owns: the socket, its connections, the conversion of Outcomes to varlink replies. Process: xosd.
+// Trusts: the kernel's word on the caller's uid. Parameters are checked against the interface by libsystemd and read
+// strictly by each method. Every method decides by itself whether its caller may ask.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/event_loop.h"
+#include "common/json.h"
+#include "libxos/unique_fd.h"
+
+struct sd_varlink_interface;
+
+namespace xos {
+
+struct Caller {
+    uid_t uid = 0;
+    pid_t pid = 0;
+};
+
+struct ControlReply {
+    Json parameters;
+    UniqueFd fd;  // passed along where it is set
+};
+
+// Called once, at once or later. A failure goes out as the error org.xtreemos.Node.Failed(code, message).
+using Respond = std::function<void(Outcome<ControlReply>)>;
+using ControlMethod = std::function<void(const Caller&, const Json& parameters, Respond)>;
+
+// The names of Errc on the wire.
+std::string_view errc_name(Errc code);
+
+class ControlServer {
+  public:
+    static Outcome<std::unique_ptr<ControlServer>> start(EventLoop& loop, const std::string& path);
+    ~ControlServer();
+
+    // interface lives for ever; methods are bound by "interface.Method" names of an added interface.
+    Outcome<void> add_interface(const sd_varlink_interface* interface);
+    Outcome<void> bind(const std::string& name, ControlMethod method);
+
+    struct Impl;
+
+  private:
+    explicit ControlServer(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace xos

@@ -1,0 +1,110 @@
+#include "xosd/daemon.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+
+#include "common/log.h"
+#include "libxos/names.h"
+#include "xosd/control/methods.h"
+
+namespace xos {
+namespace {
+
+Outcome<void> make_directory(const char* path, mode_t mode) {
+    if (mkdir(path, mode) != 0 && errno != EEXIST) return failure_errno(errno, "cannot make {}", path);
+    struct stat st{};
+    if (lstat(path, &st) != 0 || !S_ISDIR(st.st_mode) || st.st_uid != 0 || (st.st_mode & 022) != 0)
+        return failure(Errc::conflict, "{} must be a directory of root that only root can write", path);
+    if (chmod(path, mode) != 0) return failure_errno(errno, "cannot set the mode of {}", path);
+    return {};
+}
+
+struct SystemUser {
+    uid_t uid;
+    gid_t gid;
+};
+
+Outcome<SystemUser> find_system_user(const char* name) {
+    const passwd* entry = getpwnam(name);
+    if (entry == nullptr)
+        return failure(Errc::not_found, "the system user {} is missing: reinstall the package xosd", name);
+    return SystemUser{entry->pw_uid, entry->pw_gid};
+}
+
+
+// Into place: the address stays, so that others may point to it.
+template <typename T>
+Outcome<void> take(Outcome<T> made, std::unique_ptr<T>& into) {
+    if (!made) return std::unexpected(made.error());
+    into = std::make_unique<T>(*std::move(made));
+    return {};
+}
+template <typename T>
+Outcome<void> take(Outcome<std::unique_ptr<T>> made, std::unique_ptr<T>& into) {
+    if (!made) return std::unexpected(made.error());
+    into = *std::move(made);
+    return {};
+}
+
+Outcome<void> make_directories() {
+    constexpr std::pair<const char*, mode_t> kDirectories[] = {
+        {kRunDir, 0755}, {kStateDir, 0711}, {kJobDir, 0711}, {kCheckpointDir, 0700}};
+    for (const auto& [path, mode] : kDirectories)
+        if (auto made = make_directory(path, mode); !made) return made;
+    return {};
+}
+
+}  // namespace
+
+Outcome<void> Daemon::load() {
+    auto read = load_node_config(options.config_path);
+    if (!read) return std::unexpected(read.error());
+    config = *std::move(read);
+    if (auto made = make_directories(); !made) return made;
+    if (auto opened = take(Database::open(kStateDatabase), database); !opened) return opened;
+    if (auto opened = take(UidLedger::open(*database), ledger); !opened) return opened;
+    trust = std::make_unique<TrustStore>(loop, *database, *ledger, config);
+    if (auto loaded = trust->load(); !loaded) return loaded;
+    sessions = std::make_unique<SessionStore>(*database, loop);
+    return sessions->load();
+}
+
+Outcome<void> Daemon::listen() {
+    const auto keys = find_system_user(kKeysUser);
+    if (!keys) return std::unexpected(keys.error());
+    auto verifier_options = installed_verifier();
+    if (!verifier_options) return std::unexpected(verifier_options.error());
+    if (auto started = take(VerifierClient::start(loop.get(), *verifier_options), verifier); !started) return started;
+    if (auto started = take(JobService::start({loop, *database, config, *trust, *sessions}), jobs); !started)
+        return started;
+    logins = std::make_unique<LoginService>(loop, config, *trust, *sessions, *verifier);
+    if (auto started = take(PamServer::start(loop, {kPamSocket, keys->uid, keys->gid}, *logins), pam); !started)
+        return started;
+    if (auto started = take(ControlServer::start(loop, kControlSocket), control); !started) return started;
+    for (const auto bind : {bind_node_methods, bind_trust_methods, bind_session_methods, bind_job_methods})
+        if (auto bound = bind(*control, *this); !bound) return bound;
+    return {};
+}
+
+Outcome<std::unique_ptr<Daemon>> Daemon::start(EventLoop& loop, Options options) {
+    std::unique_ptr<Daemon> daemon(new Daemon(loop, std::move(options)));
+    if (auto loaded = daemon->load(); !loaded) return std::unexpected(loaded.error());
+    if (auto listening = daemon->listen(); !listening) return std::unexpected(listening.error());
+    daemon->trust->publish([](const Outcome<void>&) {});
+    return daemon;
+}
+
+Outcome<void> Daemon::reload() {
+    auto next = load_node_config(options.config_path);
+    if (!next) {
+        log(Level::error, "configuration not reloaded", {{"reason", next.error().message}});
+        return std::unexpected(next.error());
+    }
+    config = *std::move(next);
+    log(Level::notice, "configuration reloaded", {{"rules", std::to_string(config.policy.rules.size())}});
+    trust->publish([](const Outcome<void>&) {});
+    return {};
+}
+
+}  // namespace xos

@@ -1,0 +1,55 @@
+// xosd as one object: everything it owns, in the order it is made.
+//
+// Owns: the parts of the daemon and their wiring. Process: xosd, root, single-threaded.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "common/event_loop.h"
+#include "common/sqlite.h"
+#include "xosd/control/control_server.h"
+#include "xosd/identity/uid_ledger.h"
+#include "xosd/job/job_service.h"
+#include "xosd/node_config.h"
+#include "xosd/session/login_service.h"
+#include "xosd/session/session_store.h"
+#include "xosd/shim/pam_server.h"
+#include "xosd/trust/trust_store.h"
+#include "xosd/verifier/verifier_client.h"
+
+namespace xos {
+
+class Daemon {
+  public:
+    struct Options {
+        std::string config_path;
+    };
+
+    // Everything loaded and listening; what is visible outside follows what is stored.
+    static Outcome<std::unique_ptr<Daemon>> start(EventLoop& loop, Options options);
+
+    // Reads the configuration again. A bad file changes nothing.
+    Outcome<void> reload();
+
+    EventLoop& loop;
+    Options options;
+    NodeConfig config;
+    // in the order of their making: each may point to those above it
+    std::unique_ptr<Database> database;
+    std::unique_ptr<UidLedger> ledger;
+    std::unique_ptr<TrustStore> trust;
+    std::unique_ptr<SessionStore> sessions;
+    std::unique_ptr<VerifierClient> verifier;
+    std::unique_ptr<LoginService> logins;
+    std::unique_ptr<JobService> jobs;
+    std::unique_ptr<PamServer> pam;
+    std::unique_ptr<ControlServer> control;
+
+  private:
+    Daemon(EventLoop& l, Options o) : loop(l), options(std::move(o)) {}
+    Outcome<void> load();
+    Outcome<void> listen();
+};
+
+}  // namespace xos

@@ -1,0 +1,153 @@
+#include "xosd/job/job_store.h"
+
+#include "common/json.h"
+
+namespace xos {
+namespace {
+
+constexpr const char* kSchema[] = {
+    "CREATE TABLE job (id INTEGER PRIMARY KEY AUTOINCREMENT, login TEXT NOT NULL, uid INTEGER NOT NULL,"
+    " request TEXT NOT NULL, state TEXT NOT NULL, submitted INTEGER NOT NULL, started INTEGER NOT NULL,"
+    " ended INTEGER NOT NULL, pid INTEGER NOT NULL, start_time INTEGER NOT NULL, wait_status INTEGER,"
+    " reason TEXT NOT NULL, generation INTEGER NOT NULL, cpu_usec INTEGER NOT NULL) STRICT;",
+};
+
+constexpr size_t kRequestMax = 4 * 1024 * 1024;
+constexpr size_t kArgumentsMax = 65536;
+
+int64_t seconds(std::chrono::sys_seconds time) { return time.time_since_epoch().count(); }
+std::chrono::sys_seconds time_of(int64_t seconds) { return std::chrono::sys_seconds(std::chrono::seconds(seconds)); }
+
+std::string write_request(const JobRequest& request) {
+    return JsonObject()
+        .set("mode", Json::string(job_mode_name(request.mode)))
+        .set("argv", Json::strings(request.argv))
+        .set("environment", Json::strings(request.environment))
+        .set("directory", Json::string(request.directory))
+        .set("output", Json::string(request.output))
+        .set("rows", Json::integer(request.rows))
+        .set("columns", Json::integer(request.columns))
+        .build()
+        .format();
+}
+
+Outcome<std::vector<std::string>> read_strings(const JsonNode& node) {
+    const auto count = node.array(kArgumentsMax);
+    if (!count) return std::unexpected(count.error());
+    std::vector<std::string> strings;
+    for (size_t i = 0; i < *count; ++i) {
+        const JsonNode element = node.at(i);
+        auto text = element.string(kRequestMax);
+        if (!text) return std::unexpected(text.error());
+        strings.push_back(*std::move(text));
+    }
+    return strings;
+}
+
+Outcome<JobRequest> read_request(std::string_view text) {
+    const auto json = Json::parse(text, {.bytes = kRequestMax, .depth = 4}, "job record");
+    if (!json) return std::unexpected(json.error());
+    const JsonNode root = json->root();
+    const auto argv = root.field("argv"), environment = root.field("environment");
+    const auto mode = root.text("mode", 16);
+    const auto directory = root.string("directory", 4096), output = root.string("output", 4096);
+    const auto rows = root.integer("rows", 0, 65535), columns = root.integer("columns", 0, 65535);
+    if (!argv || !environment || !mode || !directory || !output || !rows || !columns || !parse_job_mode(*mode))
+        return failure(Errc::invalid, "a job record is damaged");
+    auto arguments = read_strings(*argv), variables = read_strings(*environment);
+    if (!arguments || !variables) return failure(Errc::invalid, "a job record is damaged");
+    return JobRequest{*parse_job_mode(*mode), *std::move(arguments), *std::move(variables), *directory, *output,
+                      static_cast<uint16_t>(*rows), static_cast<uint16_t>(*columns)};
+}
+
+Outcome<Job> read_job(const Statement& row) {
+    Job job;
+    job.id = static_cast<uint64_t>(row.number(0));
+    job.login = row.text(1);
+    job.uid = static_cast<uint32_t>(row.number(2));
+    auto request = read_request(row.text(3));
+    const auto state = parse_job_state(row.text(4));
+    if (!request || !state) return failure(Errc::invalid, "the record of job-{} is damaged", job.id);
+    job.request = *std::move(request);
+    job.state = *state;
+    job.submitted = time_of(row.number(5));
+    job.started = time_of(row.number(6));
+    job.ended = time_of(row.number(7));
+    job.pid = static_cast<int32_t>(row.number(8));
+    job.start_time = static_cast<uint64_t>(row.number(9));
+    if (!row.is_null(10)) job.wait_status = static_cast<int32_t>(row.number(10));
+    job.reason = row.text(11);
+    job.generation = static_cast<uint64_t>(row.number(12));
+    job.cpu_usec = static_cast<uint64_t>(row.number(13));
+    return job;
+}
+
+}  // namespace
+
+Outcome<void> JobStore::load() {
+    if (auto migrated = database_->migrate("job", kSchema); !migrated) return migrated;
+    auto select = database_->prepare(
+        "SELECT id, login, uid, request, state, submitted, started, ended, pid, start_time, wait_status, reason,"
+        " generation, cpu_usec FROM job");
+    if (!select) return std::unexpected(select.error());
+    while (true) {
+        auto row = select->step();
+        if (!row) return std::unexpected(row.error());
+        if (!*row) return {};
+        auto job = read_job(*select);
+        if (!job) return std::unexpected(job.error());
+        jobs_[job->id] = *std::move(job);
+    }
+}
+
+Outcome<uint64_t> JobStore::add(Job job) {
+    auto insert = database_->prepare(
+        "INSERT INTO job (login, uid, request, state, submitted, started, ended, pid, start_time, reason, generation,"
+        " cpu_usec) VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, 0, 0, '', 0, 0)");
+    if (!insert) return std::unexpected(insert.error());
+    job.state = JobState::starting;
+    if (auto done = insert->run(job.login, job.uid, write_request(job.request),
+                                std::string(job_state_name(job.state)), seconds(job.submitted));
+        !done)
+        return std::unexpected(done.error());
+    job.id = static_cast<uint64_t>(database_->last_row_id());
+    const uint64_t id = job.id;
+    jobs_[id] = std::move(job);
+    return id;
+}
+
+Outcome<void> JobStore::update(const Job& job) {
+    const auto found = jobs_.find(job.id);
+    if (found == jobs_.end()) return failure(Errc::not_found, "there is no {}", job_name(job.id));
+    if (found->second.state != job.state && !may_become(found->second.state, job.state))
+        return failure(Errc::conflict, "{} is {} and cannot become {}", job_name(job.id),
+                       job_state_name(found->second.state), job_state_name(job.state));
+    if (auto written = write(job); !written) return written;
+    found->second = job;
+    return {};
+}
+
+Outcome<void> JobStore::write(const Job& job) {
+    auto update = database_->prepare(
+        "UPDATE job SET state = ?2, started = ?3, ended = ?4, pid = ?5, start_time = ?6, wait_status = ?7,"
+        " reason = ?8, generation = ?9, cpu_usec = ?10 WHERE id = ?1");
+    if (!update) return std::unexpected(update.error());
+    return update->run(static_cast<int64_t>(job.id), std::string(job_state_name(job.state)), seconds(job.started),
+                       seconds(job.ended), job.pid, static_cast<int64_t>(job.start_time), job.wait_status, job.reason,
+                       static_cast<int64_t>(job.generation), static_cast<int64_t>(job.cpu_usec));
+}
+
+Outcome<void> JobStore::remove(uint64_t id) {
+    auto remove = database_->prepare("DELETE FROM job WHERE id = ?1");
+    if (!remove) return std::unexpected(remove.error());
+    if (auto done = remove->run(static_cast<int64_t>(id)); !done) return done;
+    jobs_.erase(id);
+    return {};
+}
+
+const Job* JobStore::find(uint64_t id) const {
+    const auto found = jobs_.find(id);
+    return found == jobs_.end() ? nullptr : &found->second;
+}
+
+}  // namespace xos

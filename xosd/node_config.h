@@ -1,0 +1,27 @@
+// The node owner's configuration, /etc/xos/node.yaml: xos-node.yaml(5).
+//
+// Owns: the parsed, checked configuration. Process: xosd. Trusts: the file's content only after its checks;
+// the file must be root's and not writable by others.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "common/failure.h"
+#include "common/policy/policy.h"
+
+namespace xos {
+
+struct NodeConfig {
+    Policy policy{"node policy", {}};
+    std::string home_root = "/home/xos";  // a member's home is HOME_ROOT/VO/USER
+    std::string shell = "/bin/bash";
+    bool manage_sshd = true;  // write the sshd block of the accepted VOs and reload sshd
+};
+
+Outcome<NodeConfig> parse_node_config(std::string_view text, std::string_view path);
+
+// An absent file is the default configuration: no VO user is allowed anything.
+Outcome<NodeConfig> load_node_config(const std::string& path);
+
+}  // namespace xos

@@ -1,0 +1,70 @@
+#include "xosd/session/login_check.h"
+
+#include <algorithm>
+
+#include "common/ssh/ssh_cert.h"
+
+namespace xos {
+
+Outcome<const Member*> check_member(const TrustedVo& vo, std::string_view user, std::chrono::sys_seconds now) {
+    const VoRecord& record = vo.bundle.vo;
+    if (now >= record.not_after)
+        return failure(Errc::denied, "VO {} ended at {}", record.name, format_time(record.not_after));
+    if (now >= vo.bundle.not_after + kClockSkew)
+        return failure(Errc::denied, "the bundle of VO {} is stale since {}: give xosd a newer one (xos vo trust)",
+                       record.name, format_time(vo.bundle.not_after));
+    const Member* member = vo.find_member(user);
+    if (member == nullptr) return failure(Errc::denied, "{} is not a member of VO {}", user, record.name);
+    if (member->suspended) return failure(Errc::denied, "{} is suspended in VO {}", user, record.name);
+    return member;
+}
+
+Decision check_policy(const TrustedVo& vo, const Policy& node_policy, const Member& member, Action action) {
+    const Subject subject{vo.bundle.vo.name, member.name, member.groups, member.roles};
+    return decide(vo.policy, node_policy, subject, action);
+}
+
+Outcome<LoginGrant> check_login(const TrustedVo& vo, const Policy& node_policy, std::string_view user, uint32_t uid,
+                                const VerifiedCredential& credential, std::chrono::sys_seconds now) {
+    const auto member = check_member(vo, user, now);
+    if (!member) return std::unexpected(member.error());
+    const XosAttributes& certified = credential.attributes;
+    const Member& record = **member;
+    if (certified.vo != vo.bundle.vo.name || certified.login != user)
+        return failure(Errc::denied, "the credential is for {}@{}", certified.login, certified.vo);
+    if (certified.user_id != record.id || certified.number != record.number)
+        return failure(Errc::denied, "the credential is for an earlier member of the name {} (number {}, now {})", user,
+                       certified.number, record.number);
+    if (uid != vo.uid_of(record))
+        return failure(Errc::denied, "sshd holds uid {} for {}, its certified uid is {}", uid, user, vo.uid_of(record));
+    if (now < credential.not_before || now >= credential.not_after)
+        return failure(Errc::denied, "the credential is valid from {} to {} only", format_time(credential.not_before),
+                       format_time(credential.not_after));
+    if (std::ranges::find(vo.bundle.revoked_serials, credential.serial) != vo.bundle.revoked_serials.end())
+        return failure(Errc::denied, "credential {} is revoked", credential.serial);
+    if (const Decision login = check_policy(vo, node_policy, record, Action::login); !login.permit)
+        return failure(Errc::denied, "{}", login.reason);
+    LoginGrant grant;
+    grant.member = &record;
+    grant.uid = uid;
+    grant.expires = credential.not_after;
+    grant.pty = check_policy(vo, node_policy, record, Action::pty).permit;
+    grant.agent_forwarding = check_policy(vo, node_policy, record, Action::forward_agent).permit;
+    grant.port_forwarding = check_policy(vo, node_policy, record, Action::forward_port).permit;
+    return grant;
+}
+
+Outcome<std::string> make_authorized_key(const LoginGrant& grant, std::string_view login,
+                                         const VerifiedCredential& credential) {
+    auto key = format_public_key(credential.public_key);
+    if (!key) return std::unexpected(key.error());
+    std::string line = "cert-authority,restrict";
+    if (grant.pty) line += ",pty";
+    if (grant.agent_forwarding) line += ",agent-forwarding";
+    if (grant.port_forwarding) line += ",port-forwarding";
+    // sshd(8), AUTHORIZED_KEYS FILE FORMAT: a trailing Z is UTC
+    line += compose(",expiry-time=\"{:%Y%m%d%H%M%S}Z\",principals=\"{}\" ", grant.expires, login);
+    return line + *key;
+}
+
+}  // namespace xos

@@ -1,0 +1,44 @@
+// May this credential log in as this name, here and now? The one place that decides it.
+//
+// Owns: the comparison of a verified credential with the VO's bundle and both policies. Pure.
+// Process: xosd. Trusts: the verifier's VerifiedCredential as far as the certificate chain goes, nothing in it
+// that the bundle contradicts.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "common/credential/xos_cert.h"
+#include "common/failure.h"
+#include "common/policy/policy.h"
+#include "xosd/trust/trusted_vo.h"
+
+namespace xos {
+
+struct LoginGrant {
+    const Member* member = nullptr;  // in the TrustedVo that was passed
+    uint32_t uid = 0;
+    std::chrono::sys_seconds expires;
+    bool pty = false;
+    bool agent_forwarding = false;
+    bool port_forwarding = false;
+};
+
+// The VO and its member behind a login name, where the VO is alive and its bundle fresh enough.
+// Errc::denied with the reason for the log otherwise.
+Outcome<const Member*> check_member(const TrustedVo& vo, std::string_view user, std::chrono::sys_seconds now);
+
+// The policy question for one action.
+Decision check_policy(const TrustedVo& vo, const Policy& node_policy, const Member& member, Action action);
+
+// uid is what sshd holds for the name. Everything must agree: name, number and person of the credential with the
+// bundle's record, uid with the node's block; the credential is in date and not revoked; both policies allow login.
+Outcome<LoginGrant> check_login(const TrustedVo& vo, const Policy& node_policy, std::string_view user, uint32_t uid,
+                                const VerifiedCredential& credential, std::chrono::sys_seconds now);
+
+// The authorized_keys line for sshd: the certified key as the only authority for the login name.
+Outcome<std::string> make_authorized_key(const LoginGrant& grant, std::string_view login,
+                                         const VerifiedCredential& credential);
+
+}  // namespace xos

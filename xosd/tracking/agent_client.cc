@@ -1,0 +1,293 @@
+#include "xosd/tracking/agent_client.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "common/log.h"
+#include "xosd/tracking/cgroup_tree.h"
+
+namespace xos {
+namespace {
+
+constexpr std::chrono::seconds kHandshakeDeadline{3};
+constexpr int kEndDeadlineMs = 2000;
+
+Outcome<UniqueFd> connect_to(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.sun_path) return failure(Errc::invalid, "the socket path {} is too long", path);
+    std::memcpy(address.sun_path, path.data(), path.size());
+    UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!socket) return failure_errno(errno, "cannot make a socket");
+    if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return socket;
+    const int reason = errno;
+    if (reason == ENOENT || reason == ECONNREFUSED) return failure(Errc::not_found, "no agent listens on {}", path);
+    return failure_errno(reason, "cannot connect to {}", path);
+}
+
+Outcome<uint64_t> cgroup_id(int cgroup) {
+    struct stat st{};
+    if (fstat(cgroup, &st) != 0) return failure_errno(errno, "cannot look at the job's cgroup");
+    return st.st_ino;  // kernfs: the inode number is the cgroup's id
+}
+
+Outcome<UniqueFd> open_bound_cgroup(const Bind& request) {
+    auto cgroup = open_cgroup(request.path);
+    if (!cgroup) return cgroup;
+    auto id = cgroup_id(cgroup->get());
+    if (!id) return std::unexpected(id.error());
+    if (*id != request.cgroup_id) return failure(Errc::not_found, "{} is another cgroup now", request.path);
+    return cgroup;
+}
+
+}  // namespace
+
+AgentClient::AgentClient(sd_event* event, AgentOptions options, AgentCallbacks callbacks)
+    : event_(sd_event_ref(event)), options_(std::move(options)), callbacks_(std::move(callbacks)) {}
+
+AgentClient::~AgentClient() {
+    sd_event_source_disable_unref(io_);
+    sd_event_source_disable_unref(timer_);
+    sd_event_source_disable_unref(adopted_source_);
+    sd_event_unref(event_);
+}
+
+Outcome<std::unique_ptr<AgentClient>> AgentClient::start_or_adopt(sd_event* event, AgentOptions options,
+                                                                  AgentCallbacks callbacks) {
+    std::unique_ptr<AgentClient> client(new AgentClient(event, std::move(options), std::move(callbacks)));
+    auto adopted = client->adopt();
+    if (!adopted)
+        log(Level::error, "the running agent cannot be adopted; a new one is started",
+            {{"reason", adopted.error().message}});
+    if (adopted && *adopted) return client;
+    auto resources = open_agent_resources(client->options_.socket_path, client->options_.receive_buffer,
+                                          client->options_.use_filter);
+    if (!resources) return std::unexpected(resources.error());
+    client->resources_ = std::move(*resources);
+    if (auto started = client->start_agent(); !started) return std::unexpected(started.error());
+    return client;
+}
+
+// False: there is none to adopt.
+Outcome<bool> AgentClient::adopt() {
+    auto socket = connect_to(options_.socket_path);
+    if (!socket && socket.error().code == Errc::not_found) return false;
+    if (!socket) return std::unexpected(socket.error());
+    const int on = 1;
+    const int off = 0;
+    // SO_PEERCRED would name who called listen(2), the xosd of then
+    if (setsockopt(socket->get(), SOL_SOCKET, SO_PASSPIDFD, &on, sizeof on) != 0)
+        return failure_errno(errno, "cannot learn who the agent is");
+    if (auto sent = send_agent_message(socket->get(), Hello{}); !sent) return std::unexpected(to_failure(sent.error()));
+    if (auto read = read_adopted_state(socket->get()); !read) {
+        if (process_) process_->kill();
+        process_.reset();
+        bindings_.clear();
+        jobs_.clear();
+        adopted_.clear();
+        return std::unexpected(read.error());
+    }
+    setsockopt(socket->get(), SOL_SOCKET, SO_PASSPIDFD, &off, sizeof off);
+    last_serial_ = std::max(last_serial_, resources_.filter ? resources_.filter->last_serial() : 0);
+    log(Level::notice, "adopted the running connector agent",
+        {{"pid", std::to_string(process_->pid())}, {"bindings", std::to_string(bindings_.size())}});
+    socket_ = std::move(*socket);
+    started_ = std::chrono::steady_clock::now();
+    queue(Start{});
+    if (auto watched = watch_socket(); !watched) return std::unexpected(watched.error());
+    return true;
+}
+
+Outcome<void> AgentClient::read_adopted_state(int socket) {
+    const auto deadline = std::chrono::steady_clock::now() + kHandshakeDeadline;
+    for (;;) {
+        auto received = receive_agent_message(socket);
+        if (!received) return std::unexpected(to_failure(received.error()));
+        if (!*received) {
+            const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+            pollfd wait{.fd = socket, .events = POLLIN};
+            if (left.count() <= 0 || poll(&wait, 1, static_cast<int>(left.count())) == 0)
+                return failure(Errc::timeout, "the running agent does not answer");
+            continue;
+        }
+        if ((*received)->sender && !process_) {
+            auto process = AgentProcess::adopt(std::move((*received)->sender));
+            if (!process) return std::unexpected(process.error());
+            process_ = std::move(*process);
+        }
+        const AgentMessage& message = (*received)->message;
+        if (const auto* welcome = std::get_if<Welcome>(&message)) {
+            if (welcome->version != kAgentProtocolVersion)
+                return failure(Errc::conflict, "the running agent speaks version {}", welcome->version);
+            auto resources = adopt_agent_resources(std::move((*received)->fds), welcome->filtered);
+            if (!resources) return std::unexpected(resources.error());
+            resources_ = std::move(*resources);
+        } else if (const auto* state = std::get_if<BindingState>(&message)) {
+            adopted_.push_back(*state);
+        } else if (std::holds_alternative<StateEnd>(message)) {
+            if (!process_ || !resources_.netlink)
+                return failure(Errc::invalid, "the running agent did not introduce itself");
+            return adopt_bindings();
+        }
+    }
+}
+
+// The agent has the cgroups' descriptors, and a later successor needs them from us: they are opened again by path.
+Outcome<void> AgentClient::adopt_bindings() {
+    std::vector<ConnectorFilter::Entry> entries;
+    for (const BindingState& state : adopted_) {
+        const Bind& request = state.binding;
+        auto cgroup = open_bound_cgroup(request);
+        if (!cgroup) {
+            log(Level::notice, "the cgroup of a tracked job is gone",
+                {{"job", request.job}, {"reason", cgroup.error().message}});
+            cgroup = UniqueFd();
+        }
+        entries.push_back({.cgroup_id = request.cgroup_id, .slot = request.slot, .serial = request.serial});
+        last_serial_ = std::max(last_serial_, request.serial);
+        last_slot_ = std::max(last_slot_, request.slot);
+        jobs_[request.serial] = request.job;
+        bindings_[request.job] = {.request = request, .cgroup = std::make_shared<const UniqueFd>(std::move(*cgroup))};
+    }
+    if (sd_event_add_defer(event_, &adopted_source_, on_adopted, this) < 0)
+        return failure(Errc::system, "cannot plan to tell what the adopted agent knows");
+    return resources_.filter ? resources_.filter->reconcile(entries) : Outcome<void>();
+}
+
+int AgentClient::on_adopted(sd_event_source*, void* self) {
+    auto* client = static_cast<AgentClient*>(self);
+    for (const BindingState& state : std::exchange(client->adopted_, {})) client->handle_state(state);
+    return 0;
+}
+
+Outcome<void> AgentClient::start_agent() {
+    auto process =
+        AgentProcess::spawn(options_.program, resources_.descriptors(), resources_.filter.has_value());
+    if (!process) return std::unexpected(process.error());
+    process_ = std::move(*process);
+    started_ = std::chrono::steady_clock::now();
+    if (resources_.filter) {
+        if (auto set = resources_.filter->set_agent(process_->pid()); !set) return set;
+    }
+    auto socket = connect_to(options_.socket_path);
+    if (!socket) return std::unexpected(socket.error());
+    socket_ = std::move(*socket);
+    queue(Hello{});
+    for (auto& [job, binding] : bindings_) {
+        binding.request.resume = true;
+        Bind request = binding.request;
+        if (binding.main_told && binding.main_status) request.main_pid = 0;  // nothing is left to tell
+        queue(std::move(request), binding.cgroup);
+    }
+    queue(Start{});
+    return watch_socket();
+}
+
+std::vector<std::string> AgentClient::bound_jobs() const {
+    std::vector<std::string> jobs;
+    for (const auto& [job, binding] : bindings_) jobs.push_back(job);
+    return jobs;
+}
+
+Outcome<uint32_t> AgentClient::find_free_slot() {
+    for (uint32_t tried = 1; tried < XOS_BINDINGS_MAX; ++tried) {
+        last_slot_ = last_slot_ + 1 < XOS_BINDINGS_MAX ? last_slot_ + 1 : 1;  // slot 0 is the heartbeat's
+        const bool used = std::ranges::any_of(
+            bindings_, [&](const auto& entry) { return entry.second.request.slot == last_slot_; });
+        if (!used) return last_slot_;
+    }
+    return failure(Errc::unavailable, "{} jobs are tracked already; end some first", XOS_BINDINGS_MAX - 1);
+}
+
+Outcome<void> AgentClient::bind(const std::string& job, int cgroup, const std::string& path, bool stream) {
+    if (job.empty() || job.size() > kJobNameMax || !path.starts_with('/') || path.size() > kCgroupPathMax)
+        return failure(Errc::invalid, "job {} or its cgroup {} is not named as tracking needs it", job, path);
+    if (find(job) != nullptr) return failure(Errc::exists, "job {} is tracked already", job);
+    auto id = cgroup_id(cgroup);
+    auto slot = find_free_slot();
+    if (!id) return std::unexpected(id.error());
+    if (!slot) return std::unexpected(slot.error());
+    auto kept = std::make_shared<const UniqueFd>(fcntl(cgroup, F_DUPFD_CLOEXEC, 0));
+    if (!*kept) return failure_errno(errno, "cannot keep the cgroup of job {}", job);
+    const Bind request{
+        .serial = ++last_serial_, .slot = *slot, .cgroup_id = *id, .stream = stream, .job = job, .path = path};
+    // before the filter: the agent must find the request when it meets the first event
+    queue(request, kept);
+    flush();
+    if (resources_.filter) {
+        if (auto bound = resources_.filter->bind(*id, *slot, request.serial); !bound) {
+            queue(Unbind{.serial = request.serial});
+            return bound;
+        }
+    }
+    jobs_[request.serial] = job;
+    bindings_[job] = {.request = request, .cgroup = std::move(kept)};
+    return {};
+}
+
+Outcome<void> AgentClient::watch_main(const std::string& job, pid_t pid) {
+    Binding* binding = find(job);
+    if (binding == nullptr) return failure(Errc::not_found, "job {} is not tracked", job);
+    if (pid <= 0) return failure(Errc::invalid, "{} is no process", pid);
+    binding->request.main_pid = pid;
+    queue(WatchMain{.serial = binding->request.serial, .pid = pid});
+    return {};
+}
+
+Outcome<void> AgentClient::unbind(const std::string& job) {
+    Binding* binding = find(job);
+    if (binding == nullptr) return failure(Errc::not_found, "job {} is not tracked", job);
+    const Bind request = binding->request;
+    jobs_.erase(request.serial);
+    bindings_.erase(job);
+    queue(Unbind{.serial = request.serial});
+    if (resources_.filter) return resources_.filter->unbind(request.cgroup_id);
+    return {};
+}
+
+Outcome<void> AgentClient::snapshot(const std::string& job, OnSnapshot callback) {
+    const Binding* binding = find(job);
+    if (binding == nullptr) return failure(Errc::not_found, "job {} is not tracked", job);
+    if (!socket_) return failure(Errc::unavailable, "the connector agent is being restarted; ask again");
+    const uint32_t request = ++last_request_;
+    snapshots_[request] = {.callback = std::move(callback)};
+    queue(SnapshotRequest{.serial = binding->request.serial, .request = request});
+    return {};
+}
+
+void AgentClient::stop() {
+    timer_ = sd_event_source_disable_unref(timer_);
+    io_ = sd_event_source_disable_unref(io_);
+    socket_.reset();
+    if (process_) {
+        process_->kill();
+        process_->wait(kEndDeadlineMs);
+        process_.reset();
+    }
+    fail_snapshots();
+    if (resources_.netlink) ignore_proc_connector(resources_.netlink.get());
+    unlink(options_.socket_path.c_str());
+    resources_ = {};
+}
+
+pid_t AgentClient::agent_pid() const { return process_ ? process_->pid() : 0; }
+
+AgentClient::Binding* AgentClient::find(const std::string& job) {
+    const auto found = bindings_.find(job);
+    return found == bindings_.end() ? nullptr : &found->second;
+}
+
+std::string AgentClient::job_of(uint32_t serial) const {
+    const auto found = jobs_.find(serial);
+    return found == jobs_.end() ? std::string() : found->second;
+}
+
+}  // namespace xos

@@ -1,0 +1,46 @@
+#include "xosd/tracking/cgroup_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "libxos/unique_fd.h"
+
+namespace xos {
+namespace {
+
+constexpr size_t kFileMax = 16 * 1024 * 1024;
+
+std::unexpected<Failure> file_failure(int reason, const char* what, const char* name) {
+    auto why = failure_errno(reason, "cannot {} the cgroup's {}", what, name);
+    if (reason == ENOENT || reason == ENODEV) why.error().code = Errc::not_found;
+    return why;
+}
+
+}  // namespace
+
+Outcome<std::string> read_cgroup_file(int directory, const char* name) {
+    const UniqueFd fd(openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!fd) return file_failure(errno, "open", name);
+    std::string text;
+    std::array<char, 16384> buffer;
+    while (text.size() < kFileMax) {
+        const ssize_t n = read(fd.get(), buffer.data(), buffer.size());
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return file_failure(errno, "read", name);
+        if (n == 0) return text;
+        text.append(buffer.data(), static_cast<size_t>(n));
+    }
+    return failure(Errc::invalid, "the cgroup's {} is too long", name);
+}
+
+Outcome<void> write_cgroup_file(int directory, const char* name, std::string_view value) {
+    const UniqueFd fd(openat(directory, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!fd) return file_failure(errno, "open", name);
+    if (write(fd.get(), value.data(), value.size()) != static_cast<ssize_t>(value.size()))
+        return file_failure(errno, "write", name);
+    return {};
+}
+
+}  // namespace xos

@@ -1,0 +1,17 @@
+// One file of a cgroup, read or written whole.
+//
+// Owns: nothing. Process: xosd. Trusts: the kernel's files below a directory descriptor that the caller owns.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "common/failure.h"
+
+namespace xos {
+
+// Errc::not_found: no such file (the controller is not enabled) or the cgroup was removed.
+Outcome<std::string> read_cgroup_file(int directory, const char* name);
+Outcome<void> write_cgroup_file(int directory, const char* name, std::string_view value);
+
+}  // namespace xos

@@ -1,0 +1,148 @@
+#include "xosd/tracking/cgroup_tree.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+
+#include "common/log.h"
+#include "xosd/tracking/cgroup_file.h"
+
+namespace xos {
+namespace {
+
+constexpr std::string_view kDaemonLeaf = "daemon";
+constexpr std::array<std::string_view, 4> kWanted{"cpu", "memory", "pids", "io"};
+
+std::string read_all(const char* path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// proc_pid_mountinfo(5) writes space, tab, newline and backslash as \ooo.
+std::string unescape(std::string_view text) {
+    std::string out;
+    const auto is_octal = [](char c) { return c >= '0' && c <= '7'; };
+    for (size_t i = 0; i < text.size(); ++i) {
+        const bool escaped = text[i] == '\\' && i + 3 < text.size() && is_octal(text[i + 1]) &&
+                             is_octal(text[i + 2]) && is_octal(text[i + 3]);
+        if (!escaped) {
+            out += text[i];
+            continue;
+        }
+        out += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0'));
+        i += 3;
+    }
+    return out;
+}
+
+Outcome<UniqueFd> open_beneath(int directory, std::string_view relative, int flags) {
+    const std::string path(relative.empty() ? "." : relative);
+    open_how how{};
+    how.flags = static_cast<uint64_t>(flags | O_CLOEXEC);
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
+    UniqueFd fd(static_cast<int>(syscall(SYS_openat2, directory, path.c_str(), &how, sizeof how)));
+    if (fd) return fd;
+    if (errno == ENOENT) return failure(Errc::not_found, "there is no cgroup {}", path);
+    return failure_errno(errno, "cannot open the cgroup {}", path);
+}
+
+Outcome<UniqueFd> make_child(int parent, const std::string& name) {
+    if (mkdirat(parent, name.c_str(), 0755) != 0 && errno != EEXIST)
+        return failure_errno(errno, "cannot make the cgroup {}", name);
+    return open_beneath(parent, name, O_RDONLY | O_DIRECTORY);
+}
+
+// A controller that cannot be had is said, never fatal: membership, kill and CPU accounting need none.
+std::vector<std::string> enable_controllers(int base, int jobs) {
+    std::vector<std::string> enabled;
+    std::istringstream available(read_cgroup_file(base, "cgroup.controllers").value_or(""));
+    for (std::string name; available >> name;) {
+        if (std::ranges::find(kWanted, name) == kWanted.end()) continue;
+        const std::string word = "+" + name;
+        const auto here = write_cgroup_file(base, "cgroup.subtree_control", word);
+        const auto below = here ? write_cgroup_file(jobs, "cgroup.subtree_control", word) : here;
+        if (below)
+            enabled.push_back(name);
+        else
+            log(Level::warning, "a controller cannot be used for jobs",
+                {{"controller", name}, {"reason", below.error().message}});
+    }
+    return enabled;
+}
+
+}  // namespace
+
+Outcome<std::string> read_own_cgroup() {
+    std::istringstream lines(read_all("/proc/self/cgroup"));
+    for (std::string line; std::getline(lines, line);)
+        if (line.starts_with("0::/")) return line.substr(3);
+    return failure(Errc::unavailable, "this machine has no cgroup v2 tree; mount one at /sys/fs/cgroup/unified");
+}
+
+Outcome<CgroupMount> parse_cgroup_mount(std::string_view mountinfo) {
+    CgroupMount found;
+    std::istringstream lines{std::string(mountinfo)};
+    for (std::string line; std::getline(lines, line);) {
+        std::istringstream words(line);
+        std::string id, parent, device, root, point, word, type;
+        words >> id >> parent >> device >> root >> point;
+        while (words >> word && word != "-") {
+        }
+        if (words >> type && type == "cgroup2") found = {.point = unescape(point), .root = unescape(root)};
+    }
+    if (found.point.empty())
+        return failure(Errc::unavailable, "no cgroup v2 tree is mounted; mount one at /sys/fs/cgroup/unified");
+    return found;
+}
+
+Outcome<UniqueFd> open_cgroup(const std::string& path) {
+    auto mount = parse_cgroup_mount(read_all("/proc/self/mountinfo"));
+    if (!mount) return std::unexpected(mount.error());
+    std::string_view relative = path;
+    if (mount->root != "/") {
+        if (!relative.starts_with(mount->root))
+            return failure(Errc::unavailable, "{} shows no cgroup {}", mount->point, path);
+        relative.remove_prefix(mount->root.size());
+    }
+    while (relative.starts_with('/')) relative.remove_prefix(1);
+    const UniqueFd top(open(mount->point.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!top) return failure_errno(errno, "cannot open {}", mount->point);
+    return open_beneath(top.get(), relative, O_RDONLY | O_DIRECTORY);
+}
+
+Outcome<CgroupBase> find_cgroup_base() {
+    auto own = read_own_cgroup();
+    if (!own) return std::unexpected(own.error());
+    std::string base_path = *own;
+    const size_t slash = base_path.rfind('/');
+    const bool is_leaf = base_path.substr(slash + 1) == kDaemonLeaf;
+    if (is_leaf) base_path.resize(slash);
+    if (base_path.empty() || base_path == "/")
+        return failure(Errc::conflict,
+                       "xosd runs in the root cgroup; start it by systemd with Delegate=yes, or in a cgroup of its own");
+    auto base = open_cgroup(base_path);
+    if (!base) return std::unexpected(base.error());
+    if (!is_leaf) {
+        auto leaf = make_child(base->get(), std::string(kDaemonLeaf));
+        if (!leaf) return std::unexpected(leaf.error());
+        if (auto moved = write_cgroup_file(leaf->get(), "cgroup.procs", std::to_string(getpid())); !moved)
+            return std::unexpected(moved.error());
+    }
+    auto agent = make_child(base->get(), "agent");
+    auto jobs = make_child(base->get(), "jobs");
+    if (!agent) return std::unexpected(agent.error());
+    if (!jobs) return std::unexpected(jobs.error());
+    CgroupBase found{.agent = std::move(*agent), .jobs = std::move(*jobs), .jobs_path = base_path + "/jobs"};
+    found.controllers = enable_controllers(base->get(), found.jobs.get());
+    return found;
+}
+
+}  // namespace xos

@@ -1,0 +1,42 @@
+// Where the cgroup v2 tree is and where in it xosd may make cgroups.
+//
+// Owns: the base below which jobs' cgroups lie. Process: xosd, as root. Trusts: /proc/self; the tree below the base is
+// xosd's own (Delegate= of systemd.unit(5), or a cgroup that was made for it).
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/failure.h"
+#include "libxos/unique_fd.h"
+
+namespace xos {
+
+// <own>/daemon holds xosd, <own>/agent the connector agent, <own>/jobs a cgroup per job. Restarting xosd, which ends
+// what is in daemon, touches neither of the others.
+struct CgroupBase {
+    UniqueFd agent;         // directory descriptors
+    UniqueFd jobs;
+    std::string jobs_path;  // in the v2 tree, as /proc/PID/cgroup shows it
+    std::vector<std::string> controllers;  // usable for jobs; empty on a machine whose controllers are on v1
+};
+
+// Finds the base from xosd's own cgroup, moves xosd into the leaf "daemon" if it is not there, and makes the others.
+// Errc::conflict: xosd is in the root cgroup, which is not its own.
+Outcome<CgroupBase> find_cgroup_base();
+
+// A directory descriptor of the cgroup that /proc/PID/cgroup shows as path. Errc::not_found: there is none.
+Outcome<UniqueFd> open_cgroup(const std::string& path);
+
+// The one line of a hybrid or unified /proc/PID/cgroup that is of the v2 tree. Errc::unavailable: there is none.
+Outcome<std::string> read_own_cgroup();
+
+struct CgroupMount {
+    std::string point;  // where it is mounted
+    std::string root;   // which part of the tree that shows, "/" = all
+};
+// The last cgroup2 mount of /proc/self/mountinfo text; pure. Errc::unavailable: there is none.
+Outcome<CgroupMount> parse_cgroup_mount(std::string_view mountinfo);
+
+}  // namespace xos

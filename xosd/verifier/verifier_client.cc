@@ -1,0 +1,194 @@
+#include "xosd/verifier/verifier_client.h"
+
+#include <pwd.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <vector>
+
+#include "common/log.h"
+#include "libxos/names.h"
+
+namespace xos {
+
+struct VerifierClient::Child {
+    VerifierClient& client;
+    VerifierProcess process;
+    Source input;
+    Source end;
+};
+
+Outcome<VerifierOptions> installed_verifier() {
+    std::vector<char> buffer(16 * 1024);
+    passwd entry{};
+    passwd* found = nullptr;
+    const int error = getpwnam_r(kVerifierUser, &entry, buffer.data(), buffer.size(), &found);
+    if (error != 0) return failure_errno(error, "cannot look the user {} up", kVerifierUser);
+    if (found == nullptr)
+        return failure(Errc::not_found, "there is no user {}: reinstall the package xosd", kVerifierUser);
+    return VerifierOptions{
+        .program = std::string(kLibexecDir) + "/xos-verifier", .uid = found->pw_uid, .gid = found->pw_gid};
+}
+
+Outcome<std::unique_ptr<VerifierClient>> VerifierClient::start(sd_event* event, VerifierOptions options) {
+    std::unique_ptr<VerifierClient> client(new VerifierClient(event, std::move(options)));
+    if (auto started = client->start_child(); !started) return std::unexpected(started.error());
+    sd_event_source* source = nullptr;
+    const int error = sd_event_add_defer(
+        event, &source,
+        [](sd_event_source*, void* self) {
+            static_cast<VerifierClient*>(self)->pump();
+            return 0;
+        },
+        client.get());
+    if (error < 0) return failure_errno(-error, "cannot prepare the verifier's queue");
+    client->pump_.reset(source);
+    sd_event_source_set_enabled(source, SD_EVENT_OFF);
+    return client;
+}
+
+VerifierClient::VerifierClient(sd_event* event, VerifierOptions options)
+    : event_(event), options_(std::move(options)) {}
+
+VerifierClient::~VerifierClient() = default;
+
+Outcome<void> VerifierClient::start_child() {
+    auto process = VerifierProcess::spawn(options_.program, options_.uid, options_.gid);
+    if (!process) return std::unexpected(process.error());
+    Child& child = children_.emplace_front(*this, std::move(*process), nullptr, nullptr);
+    sd_event_source* source = nullptr;
+    int error = sd_event_add_io(
+        event_, &source, child.process.socket(), EPOLLIN,
+        [](sd_event_source*, int, uint32_t, void* self) {
+            static_cast<Child*>(self)->client.receive();
+            return 0;
+        },
+        &child);
+    child.input.reset(source);
+    if (error >= 0) {
+        source = nullptr;
+        error = sd_event_add_io(
+            event_, &source, child.process.pidfd(), EPOLLIN,
+            [](sd_event_source*, int, uint32_t, void* self) {
+                static_cast<Child*>(self)->client.child_ended(*static_cast<Child*>(self));
+                return 0;
+            },
+            &child);
+        child.end.reset(source);
+    }
+    if (error < 0) {
+        children_.pop_front();
+        return failure_errno(-error, "cannot watch the verifier");
+    }
+    has_child_ = true;
+    served_ = 0;
+    return {};
+}
+
+void VerifierClient::verify(VerifyRequest request, Answer answer) {
+    if (queue_.size() < options_.queue_max)
+        queue_.push_back({std::move(request), std::move(answer)});
+    else
+        overflow_.push_back(std::move(answer));
+    wake();
+}
+
+void VerifierClient::wake() { sd_event_source_set_enabled(pump_.get(), SD_EVENT_ONESHOT); }
+
+void VerifierClient::answer_overflow() {
+    // taken out first: an answer may ask again
+    const std::deque<Answer> refused = std::exchange(overflow_, {});
+    for (const Answer& answer : refused)
+        answer(failure(Errc::unavailable, "{} logins wait for the verifier already", options_.queue_max));
+}
+
+void VerifierClient::pump() {
+    answer_overflow();
+    if (running_ || queue_.empty()) return;
+    running_ = std::move(queue_.front());
+    queue_.pop_front();
+    if (auto sent = send_next(); !sent) abandon(std::move(sent.error()));
+}
+
+Outcome<void> VerifierClient::send_next() {
+    if (has_child_ && served_ >= options_.requests_per_process) {
+        has_child_ = false;
+        children_.front().input.reset();
+        children_.front().process.kill();
+    }
+    const auto packet = encode_request(++running_id_, running_->request);
+    if (!packet) {  // the request's fault: the verifier need not see it
+        finish(std::unexpected(packet.error()));
+        return {};
+    }
+    if (!has_child_)
+        if (auto started = start_child(); !started) return started;
+    // One request is under way at a time, so that the socket's buffer is empty: this does not wait.
+    if (send(children_.front().process.socket(), packet->data(), packet->size(), MSG_NOSIGNAL) < 0)
+        return failure_errno(errno, "cannot hand the certificate to the verifier");
+    sd_event_source* source = nullptr;
+    const auto usec = static_cast<uint64_t>(std::chrono::microseconds(options_.deadline).count());
+    const int error = sd_event_add_time_relative(
+        event_, &source, CLOCK_MONOTONIC, usec, 1000,
+        [](sd_event_source*, uint64_t, void* self) {
+            static_cast<VerifierClient*>(self)->abandon({Errc::timeout, "the verifier took too long"});
+            return 0;
+        },
+        this);
+    if (error < 0) return failure_errno(-error, "cannot set a deadline for the verifier");
+    deadline_.reset(source);
+    return {};
+}
+
+void VerifierClient::receive() {
+    std::vector<char> buffer(kVerifierPacketMax);
+    const ssize_t got = recv(children_.front().process.socket(), buffer.data(), buffer.size(), MSG_TRUNC);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (got <= 0) {  // it is dying: the pidfd says when and how; if it only pretends to, the deadline ends it
+        children_.front().input.reset();
+        return;
+    }
+    if (!running_ || static_cast<size_t>(got) > buffer.size())
+        return abandon({Errc::unavailable, "the verifier spoke out of turn"});
+    auto answer = decode_answer({buffer.data(), static_cast<size_t>(got)});
+    if (!answer) return abandon({Errc::unavailable, answer.error().message});
+    const bool other_vo = answer->credential && answer->credential->attributes.vo != running_->request.vo;
+    if (answer->id != running_id_ || other_vo)
+        return abandon({Errc::unavailable, "the verifier answered another question"});
+    ++served_;
+    finish(std::move(answer->credential));
+}
+
+void VerifierClient::finish(Outcome<VerifiedCredential> credential) {
+    deadline_.reset();
+    const Pending done = std::move(*running_);
+    running_.reset();
+    wake();
+    done.answer(std::move(credential));
+}
+
+void VerifierClient::abandon(Failure reason) {
+    if (has_child_) {
+        // Its end is collected when the pidfd says so; killing is quick, dying need not be.
+        has_child_ = false;
+        children_.front().input.reset();
+        children_.front().process.kill();
+    }
+    if (!running_) return;
+    finish(std::unexpected(std::move(reason)));
+}
+
+void VerifierClient::child_ended(Child& child) {
+    const bool current = has_child_ && &child == &children_.front();
+    const std::string how = child.process.reap();
+    if (current) {
+        log(Level::error, "verifier ended", {{"how", how}});
+        // An answer that it gave before its end still counts.
+        if (running_) receive();
+        if (has_child_ && &child == &children_.front())
+            abandon({Errc::unavailable, compose("the verifier died ({})", how)});
+    }
+    children_.remove_if([&](const Child& entry) { return &entry == &child; });
+}
+
+}  // namespace xos
