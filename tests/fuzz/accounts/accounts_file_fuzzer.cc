@@ -94,7 +94,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     memcpy(words.data(), data + 1, bytes);
     if ((data[0] & 1) != 0) repair(reinterpret_cast<char*>(words.data()), bytes);
     const auto file = AccountsFile::attach(words.data(), bytes);
-    static volatile size_t sink;
+    [[maybe_unused]] static volatile size_t sink;
     if (file) sink = look_up_all(*file);
     return 0;
 }
