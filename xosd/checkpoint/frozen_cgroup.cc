@@ -41,7 +41,7 @@ Outcome<void> write_cgroup(int cgroup_fd, const char* name, char value) {
 
 Outcome<FrozenCgroup> FrozenCgroup::freeze(int cgroup_fd) {
     std::error_code error;
-    const auto path = std::filesystem::read_symlink(std::format("/proc/self/fd/{}", cgroup_fd), error);
+    const auto path = std::filesystem::read_symlink(compose("/proc/self/fd/{}", cgroup_fd), error);
     UniqueFd events(openat(cgroup_fd, "cgroup.events", O_RDONLY | O_CLOEXEC));
     UniqueFd state(openat(cgroup_fd, "cgroup.freeze", O_RDONLY | O_CLOEXEC));
     if (error || !events || !state) return failure(Errc::unavailable, "the job's cgroup cannot be frozen");

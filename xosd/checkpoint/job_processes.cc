@@ -137,7 +137,7 @@ Outcome<void> arm_timer(pid_t pid, int fd, const itimerspec& timer) {
 void add_tree(pid_t pid, std::vector<pid_t>& out) {
     out.push_back(pid);
     std::error_code error;
-    for (const auto& thread : fs::directory_iterator(std::format("/proc/{}/task", pid), error)) {
+    for (const auto& thread : fs::directory_iterator(compose("/proc/{}/task", pid), error)) {
         std::istringstream children(read_file(thread.path() / "children"));
         for (pid_t child = 0; children >> child;) add_tree(child, out);
     }
@@ -145,9 +145,9 @@ void add_tree(pid_t pid, std::vector<pid_t>& out) {
 
 bool is_ending(pid_t pid) {
     std::error_code error;
-    const fs::path net = fs::read_symlink(std::format("/proc/{}/ns/net", pid), error);
+    const fs::path net = fs::read_symlink(compose("/proc/{}/ns/net", pid), error);
     if (!net.empty()) return false;
-    const std::string status = read_file(std::format("/proc/{}/status", pid));
+    const std::string status = read_file(compose("/proc/{}/status", pid));
     return !status.empty() && !status.contains("State:\tZ");
 }
 
