@@ -88,7 +88,7 @@ int main(int argc, char** argv) {
         return 2;
     }
     if (const auto ready = xos::prepare(*uid, *gid); !ready) {
-        xos::complain(compose("xos-verifier: {}\n", ready.error().message));
+        xos::complain(xos::compose("xos-verifier: {}\n", ready.error().message));
         return 1;
     }
     // Behind the walls only exit_group(2) is left: no destructors of the C library, no message.
