@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <variant>
 
 #include "common/log.h"
@@ -119,12 +120,18 @@ void Agent::read_requests() {
 void Agent::bind_waiting() {
     while (outbox_.connected() && requests_.size() < kRequestsMax) {
         auto received = receive_agent_message(outbox_.socket());
-        if (!received || !*received) return;  // an end of connection is met again by read_requests()
-        if (std::holds_alternative<Bind>((*received)->message) && greeted_)
-            handle(std::move(**received));
-        else
-            requests_.push_back(std::move(**received));
+        if (!received || !*received) break;  // an end of connection is met again by read_requests()
+        requests_.push_back(std::move(**received));
     }
+    if (!greeted_) return;
+    std::deque<ReceivedMessage> others;
+    for (ReceivedMessage& request : std::exchange(requests_, {})) {
+        if (std::holds_alternative<Bind>(request.message))
+            handle(std::move(request));
+        else
+            others.push_back(std::move(request));
+    }
+    requests_ = std::move(others);
 }
 
 void Agent::handle(ReceivedMessage received) {

@@ -86,7 +86,8 @@ uint64_t ProcessFiles::start_ns(const ProcStat& stat) const {
     // /proc counts suspended time, events do not
     const uint64_t boot = stat.start_ticks / ticks_per_second_ * kNsPerSecond +
                           stat.start_ticks % ticks_per_second_ * (kNsPerSecond / ticks_per_second_);
-    const uint64_t suspended = clock_ns(CLOCK_BOOTTIME) - clock_ns(CLOCK_MONOTONIC);
+    const uint64_t monotonic = clock_ns(CLOCK_MONOTONIC);  // read first, so that the difference is never negative
+    const uint64_t suspended = clock_ns(CLOCK_BOOTTIME) - monotonic;
     // never 0, which means unknown
     return std::max<uint64_t>(boot - std::min(boot, suspended), 1);
 }

@@ -76,6 +76,7 @@ void Tracker::snapshot(const SnapshotRequest& request) {
 void Tracker::start() {
     if (started_) return;
     started_ = true;
+    bind_waiting_();
     const auto [begin, end] = source_.recover();
     heartbeat_ = source_.counters(0);
     for (size_t i = begin; i < end; ++i) process(i);

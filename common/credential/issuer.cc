@@ -150,8 +150,8 @@ Outcome<std::string> make_request(std::string_view login, const SigningKey& user
 Outcome<IssuedCredential> issue_credential(std::string_view request_pem, const XosAttributes& attributes,
                                            std::span<const uint8_t> ca_certificate, const SigningKey& ca_key,
                                            std::chrono::sys_seconds now, std::chrono::seconds lifetime) {
-    if (lifetime < std::chrono::minutes(1) || lifetime > kCredentialLifetimeMax)
-        return failure(Errc::invalid, "a credential lasts 1 minute to {} hours",
+    if (lifetime < std::chrono::seconds(1) || lifetime > kCredentialLifetimeMax)
+        return failure(Errc::invalid, "a credential lasts 1 second to {} hours",
                        kCredentialLifetimeMax.count());
     const auto ca = parse_certificate(ca_certificate, "CA certificate");
     if (!ca) return std::unexpected(ca.error());

@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>
-#include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -50,6 +50,8 @@ uint64_t SeenEvents::lost_messages(const std::string& job) const {
 TrackingNode::TrackingNode(int receive_buffer, bool use_filter)
     : receive_buffer_(receive_buffer), use_filter_(use_filter) {
     static int number = 0;
+    // what a test's daemons leave behind is ours to reap, not the machine's
+    REQUIRE(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
     name_ = "xos-test-" + std::to_string(getpid()) + "-" + std::to_string(++number);
     auto top = open_cgroup("/");
     REQUIRE(top);
@@ -76,7 +78,7 @@ TrackingNode::~TrackingNode() {
         auto job = JobCgroup::open(base_, name);
         if (job && job->kill() && job->wait_empty(kPatience)) (void)job->remove();
     }
-    while (waitpid(-1, nullptr, WNOHANG) > 0) {
+    while (waitpid(-1, nullptr, 0) > 0) {  // all were killed
     }
     for (const std::string& path : {name_ + "/jobs", name_ + "/agent", name_})
         unlinkat(top_.get(), path.c_str(), AT_REMOVEDIR);
