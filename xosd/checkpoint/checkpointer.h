@@ -68,7 +68,8 @@ class Checkpointer {
 Outcome<Checkpoint> finish_dump(Operation operation);
 Outcome<ContainerProcess> finish_restore(Operation operation);
 
-// socket_options: the shared library that CRIU before 4.2 needs on Linux 6.16 and later; it is loaded only there.
+// socket_options: the shared library that CRIU before 4.2 needs on Linux 6.16 and later; it is loaded only
+// there.
 std::unique_ptr<Checkpointer> make_criu_checkpointer(
     std::string socket_options = "/usr/libexec/xos/xos-criu-socket-options.so");
 

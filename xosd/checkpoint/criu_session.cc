@@ -126,7 +126,8 @@ Outcome<void> run_criu_dump(const CriuRun& run, pid_t pid, const std::string& cg
     raise_descriptor_limit();
     auto fds = set_common_options(run);
     if (!fds) return std::unexpected(fds.error());
-    if (!run.socket_options.empty() && hides_socket_options()) setenv("LD_PRELOAD", run.socket_options.c_str(), 1);
+    if (!run.socket_options.empty() && hides_socket_options())
+        setenv("LD_PRELOAD", run.socket_options.c_str(), 1);
     criu_set_pid(pid);
     criu_set_leave_running(keep_running);
     // CRIU thaws it with every process held, and freezes it again at its end

@@ -280,10 +280,12 @@ TEST_CASE("a connection over the loopback survives") {
     if (!can_run()) return;
     Node node;
     auto spec = node.spec(
-        "exec perl -MIO::Socket::INET -e '$l = IO::Socket::INET->new(Listen => 1, LocalAddr => \"127.0.0.1\") or die $!; "
+        "exec perl -MIO::Socket::INET -e '$l = IO::Socket::INET->new(Listen => 1, LocalAddr => "
+        "\"127.0.0.1\") or die $!; "
         "if (fork) { $c = $l->accept; $c->autoflush(1); while (<$c>) { print $c $_ } } else { $| = 1; "
         "$s = IO::Socket::INET->new(PeerAddr => \"127.0.0.1\", PeerPort => $l->sockport) or die $!; "
-        "for ($i = 0; $i < 100; $i++) { print $s \"$i\\n\"; print scalar <$s>; select(undef, undef, undef, 0.02) } }'");
+        "for ($i = 0; $i < 100; $i++) { print $s \"$i\\n\"; print scalar <$s>; select(undef, undef, undef, "
+        "0.02) } }'");
     const auto process = started(spec);
     REQUIRE(wait_for([&] { return node.output().size() > 20; }));
     auto request = dump_of(node, spec, process);

@@ -5,7 +5,8 @@
 using namespace xos;
 
 TEST_CASE("frames come out as they went in, however the bytes are cut") {
-    const std::string bytes = encode_frame(FrameType::stdout_data, "hello") + encode_frame(FrameType::stdin_eof) +
+    const std::string bytes = encode_frame(FrameType::stdout_data, "hello") +
+                              encode_frame(FrameType::stdin_eof) +
                               encode_window_size(FrameType::window_size, 24, 80) +
                               encode_number(FrameType::exit_status, 0x12345678);
     for (size_t cut = 1; cut <= bytes.size(); cut++) {
@@ -34,8 +35,8 @@ TEST_CASE("a frame that breaks the format ends the stream") {
         reader.feed(bytes);
         return !reader.next();
     };
-    CHECK(refused(std::string("\x08\0\0\0\0", 5)));          // no such type
-    CHECK(refused(std::string("\x01\x01\0\x01\0", 5)));      // one byte over kFrameMax
+    CHECK(refused(std::string("\x08\0\0\0\0", 5)));      // no such type
+    CHECK(refused(std::string("\x01\x01\0\x01\0", 5)));  // one byte over kFrameMax
     CHECK(refused(std::string("\x01\xff\xff\xff\xff", 5)));
     FrameReader reader;
     reader.feed(std::string_view("\x01\0\0\x01\0", 5));  // exactly kFrameMax: waits for it
