@@ -17,6 +17,7 @@ constexpr std::chrono::seconds kProbeLimit{20};
 
 class CriuCheckpointer final : public Checkpointer {
   public:
+    explicit CriuCheckpointer(std::string socket_options) : socket_options_(std::move(socket_options)) {}
     std::string name() const override { return "criu"; }
 
     Outcome<void> probe() const override {
@@ -44,7 +45,7 @@ class CriuCheckpointer final : public Checkpointer {
         owned.cgroup_fd = cgroup->get();
         const int keep[] = {cgroup->get()};
         auto operation = begin_operation("checkpoint of " + request.job, request.limit, keep,
-                                         [&] { return dump_generation(owned); });
+                                         [&] { return dump_generation(owned, socket_options_); });
         if (operation)
             operation->cleanup = [directory = request.directory, cgroup] {
                 (void)write_cgroup(cgroup->get(), "cgroup.freeze", '0');  // a killed child cannot do it
@@ -71,12 +72,15 @@ class CriuCheckpointer final : public Checkpointer {
             };
         return operation;
     }
+
+  private:
+    std::string socket_options_;
 };
 
 }  // namespace
 
-std::unique_ptr<Checkpointer> make_criu_checkpointer() {
-    return std::make_unique<CriuCheckpointer>();
+std::unique_ptr<Checkpointer> make_criu_checkpointer(std::string socket_options) {
+    return std::make_unique<CriuCheckpointer>(std::move(socket_options));
 }
 
 }  // namespace xos

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include <fstream>
 #include <sstream>
@@ -66,6 +67,13 @@ void clear_environment() {
     setenv("LC_ALL", "C", 1);
 }
 
+bool hides_socket_options() {
+    UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    int value = 0;
+    socklen_t size = sizeof value;
+    return fd && getsockopt(fd.get(), SOL_SOCKET, SO_PASSCRED, &value, &size) != 0 && errno == EOPNOTSUPP;
+}
+
 // CRIU wants the highest descriptor number it can have for its own files.
 void raise_descriptor_limit() {
     rlimit limit{};
@@ -118,6 +126,8 @@ Outcome<void> run_criu_dump(const CriuRun& run, pid_t pid, const std::string& cg
     raise_descriptor_limit();
     auto fds = set_common_options(run);
     if (!fds) return std::unexpected(fds.error());
+    if (!run.socket_options.empty() && hides_socket_options())
+        setenv("LD_PRELOAD", run.socket_options.c_str(), 1);
     criu_set_pid(pid);
     criu_set_leave_running(keep_running);
     // CRIU thaws it with every process held, and freezes it again at its end

@@ -19,6 +19,7 @@ struct CriuRun {
     std::string images;  // directory of the image files
     std::string work;    // directory of the log and of what CRIU leaves beside the images
     std::vector<ExternalMount> externals;
+    std::string socket_options;  // as of make_criu_checkpointer; empty: never needed
     // The name of CRIU's action and the host pid of the container's pid 1. A failure stops the run.
     std::function<Outcome<void>(const std::string& action, pid_t root)> hook;
 };

@@ -118,7 +118,7 @@ Outcome<void> complete(const DumpRequest& request, const std::string& version, C
     return {};
 }
 
-Outcome<Committed> dump(const DumpRequest& request) {
+Outcome<Committed> dump(const DumpRequest& request, const std::string& socket_options) {
     auto version = criu_version();
     if (!version) return std::unexpected(version.error());
     auto process = open_process(request.pid, request.start_time);
@@ -135,6 +135,7 @@ Outcome<Committed> dump(const DumpRequest& request) {
     run.images = unfinished_path(request.directory, request.generation) + '/' + kImages;
     run.work = log_path(request.directory, request.generation);
     run.externals = external_mounts(request.layer, request.home);
+    run.socket_options = socket_options;
     run.hook = [&](const std::string& action, pid_t) -> Outcome<void> {
         if (action != "post-dump") return {};
         return complete(request, *version, committed);
@@ -150,8 +151,8 @@ Outcome<Committed> dump(const DumpRequest& request) {
 
 }  // namespace
 
-Outcome<OperationResult> dump_generation(const DumpRequest& request) {
-    auto committed = dump(request);
+Outcome<OperationResult> dump_generation(const DumpRequest& request, const std::string& socket_options) {
+    auto committed = dump(request, socket_options);
     (void)remove_unfinished_dumps(request.directory);
     if (!committed) return std::unexpected(committed.error());
     if (!request.keep_running) {

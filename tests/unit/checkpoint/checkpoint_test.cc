@@ -49,13 +49,13 @@ RestoreRequest restore_of(const DumpRequest& dump) {
 }
 
 Outcome<Checkpoint> dump_now(const DumpRequest& request) {
-    auto operation = make_criu_checkpointer()->start_dump(request);
+    auto operation = make_criu_checkpointer(XOS_CRIU_SOCKET_OPTIONS)->start_dump(request);
     if (!operation) return std::unexpected(operation.error());
     return finish_dump(std::move(*operation));
 }
 
 Outcome<ContainerProcess> restore_now(const RestoreRequest& request) {
-    auto operation = make_criu_checkpointer()->start_restore(request);
+    auto operation = make_criu_checkpointer(XOS_CRIU_SOCKET_OPTIONS)->start_restore(request);
     if (!operation) return std::unexpected(operation.error());
     return finish_restore(std::move(*operation));
 }
@@ -274,6 +274,34 @@ TEST_CASE(
                          "refused\nsecond"));
     if (!output.ends_with("second"))
         std::cout << output.substr(output.size() > 300 ? output.size() - 300 : 0);
+}
+
+TEST_CASE("a connection over the loopback survives") {
+    if (!can_run()) return;
+    Node node;
+    auto spec = node.spec(
+        "exec perl -MIO::Socket::INET -e '$l = IO::Socket::INET->new(Listen => 1, LocalAddr => "
+        "\"127.0.0.1\") or die $!; "
+        "if (fork) { $c = $l->accept; $c->autoflush(1); while (<$c>) { print $c $_ } } else { $| = 1; "
+        "$s = IO::Socket::INET->new(PeerAddr => \"127.0.0.1\", PeerPort => $l->sockport) or die $!; "
+        "for ($i = 0; $i < 100; $i++) { print $s \"$i\\n\"; print scalar <$s>; select(undef, undef, undef, "
+        "0.02) } }'");
+    const auto process = started(spec);
+    REQUIRE(wait_for([&] { return node.output().size() > 20; }));
+    auto request = dump_of(node, spec, process);
+    request.keep_running = false;
+    const auto checkpoint = dump_now(request);
+    if (!checkpoint) FAIL(checkpoint.error().message);
+    REQUIRE(wait_for([&] { return node.members().empty(); }));
+    REQUIRE(remove_layer(spec.layer));
+    const auto restored = restore_now(restore_of(request));
+    if (!restored) FAIL(restored.error().message);
+    const auto record = node.finish(*restored, spec.layer);
+    REQUIRE(record);
+    CHECK(record->wait_status == 0);
+    std::string expected;
+    for (int i = 0; i < 100; i++) expected += std::to_string(i) + '\n';
+    CHECK(node.output() == expected);
 }
 
 TEST_CASE("dump and restore again and again leave nothing behind") {
