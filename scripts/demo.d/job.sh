@@ -30,7 +30,7 @@ sleep 1
 in_session "tail -n 1 long.out; xos checkpoint $job; tail -n 1 long.out"
 show root@node "kill -9 every process of $job"
 "$node" exec node -- bash -c "xos ps $job | awk '\$2 ~ /^[0-9]+\$/ {print \$1}' | xargs kill -9"
-in_session "xos wait $job"
+in_session "xos wait $job; echo \"exit status \$?\""
 in_session "xos restart $job; xos ps $job; xos wait $job"
 must root@node 'cmp /home/xos/physics/user1/long.out /tmp/uninterrupted && echo "byte for byte the same: $(wc -l < /tmp/uninterrupted) lines"'
 
