@@ -1,6 +1,7 @@
 #include "xosd/job/job_store.h"
 
 #include "common/json.h"
+#include "common/log.h"
 
 namespace xos {
 namespace {
@@ -12,7 +13,8 @@ constexpr const char* kSchema[] = {
     " reason TEXT NOT NULL, generation INTEGER NOT NULL, cpu_usec INTEGER NOT NULL) STRICT;",
 };
 
-constexpr size_t kRequestMax = 4 * 1024 * 1024;
+// job_request.h admits 1 MiB of arguments and as much environment; as JSON a byte may take six
+constexpr size_t kRequestMax = 16 * 1024 * 1024;
 constexpr size_t kArgumentsMax = 65536;
 
 int64_t seconds(std::chrono::sys_seconds time) {
@@ -70,16 +72,24 @@ Outcome<JobRequest> read_request(std::string_view text) {
                       static_cast<uint16_t>(*columns)};
 }
 
-Outcome<Job> read_job(const Statement& row) {
+// A damaged record must not keep the daemon from starting: what can be read of it is taken, so that the job's
+// own processes are found; with no state that is known the job is ended like one that was half begun.
+Job read_job(const Statement& row) {
     Job job;
     job.id = static_cast<uint64_t>(row.number(0));
     job.login = row.text(1);
     job.uid = static_cast<uint32_t>(row.number(2));
     auto request = read_request(row.text(3));
+    if (!request)
+        log(Level::error, "job record damaged",
+            {{"job", job_name(job.id)}, {"reason", request.error().message}});
+    job.request = std::move(request).value_or(
+        JobRequest{.argv = {"?"}, .environment = {}, .directory = "/", .output = ""});
     const auto state = parse_job_state(row.text(4));
-    if (!request || !state) return failure(Errc::invalid, "the record of job-{} is damaged", job.id);
-    job.request = *std::move(request);
-    job.state = *state;
+    if (!state)
+        log(Level::error, "job record damaged",
+            {{"job", job_name(job.id)}, {"reason", "its state is unknown"}});
+    job.state = state.value_or(JobState::starting);
     job.submitted = time_of(row.number(5));
     job.started = time_of(row.number(6));
     job.ended = time_of(row.number(7));
@@ -105,9 +115,8 @@ Outcome<void> JobStore::load() {
         auto row = select->step();
         if (!row) return std::unexpected(row.error());
         if (!*row) return {};
-        auto job = read_job(*select);
-        if (!job) return std::unexpected(job.error());
-        jobs_[job->id] = *std::move(job);
+        Job job = read_job(*select);
+        jobs_[job.id] = std::move(job);
     }
 }
 

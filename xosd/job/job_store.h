@@ -16,6 +16,7 @@ class JobStore {
     // The database outlives the store.
     explicit JobStore(Database& database) : database_(&database) {}
 
+    // A record that is damaged is said in the log and read as far as it goes.
     Outcome<void> load();
     // Gives the job its number, never used before. The state is starting.
     Outcome<uint64_t> add(Job job);
