@@ -1,15 +1,26 @@
+#include <fcntl.h>
+
 #include <filesystem>
 
 #include "common/log.h"
+#include "xosd/checkpoint/digest.h"
+#include "xosd/checkpoint/generation.h"
 #include "xosd/job/job_service.h"
 
 namespace xos {
 namespace {
 
-constexpr auto kRemoveDeadline = std::chrono::seconds(60);
-
 std::chrono::sys_seconds now_seconds() {
     return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
+
+uint64_t size_of_tree(const std::string& directory) {
+    uint64_t bytes = 0;
+    std::error_code error;
+    for (std::filesystem::recursive_directory_iterator at(directory, error), end; !error && at != end;
+         at.increment(error))
+        if (at->is_regular_file(error)) bytes += at->file_size(error);
+    return bytes;
 }
 
 }  // namespace
@@ -57,31 +68,66 @@ Outcome<std::string> JobService::find_digest(uint64_t id, uint64_t generation) {
     return std::string(select->text(0));
 }
 
+// A dump that was committed while nobody could record it, because xosd was killed: a generation's directory
+// appears by one rename, whole, where only root can write.
+Outcome<void> JobService::adopt_checkpoints(uint64_t id) {
+    auto select = parts_.database.prepare(
+        "SELECT generation FROM checkpoint WHERE job = ?1 AND digest = '' ORDER BY generation");
+    if (!select) return std::unexpected(select.error());
+    if (auto bound = select->bind(static_cast<int64_t>(id)); !bound) return bound;
+    std::vector<uint64_t> unrecorded;
+    while (true) {
+        const auto row = select->step();
+        if (!row) return std::unexpected(row.error());
+        if (!*row) break;
+        unrecorded.push_back(static_cast<uint64_t>(select->number(0)));
+    }
+    for (const uint64_t generation : unrecorded) {
+        const std::string directory = generation_path(checkpoints_of(id), generation);
+        const UniqueFd fd(open(directory.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+        if (!fd) continue;  // its dump failed
+        auto manifest = digest_file(fd.get(), kManifest);
+        if (!manifest) return std::unexpected(manifest.error());
+        if (auto recorded = record_checkpoint(id, generation, {manifest->digest, size_of_tree(directory)});
+            !recorded)
+            return recorded;
+        log(Level::notice, "checkpoint recorded late",
+            {{"job", job_name(id)}, {"generation", std::to_string(generation)}});
+    }
+    return {};
+}
+
+Outcome<void> JobService::forget_checkpoints(uint64_t id) {
+    auto remove = parts_.database.prepare("DELETE FROM checkpoint WHERE job = ?1");
+    if (!remove) return std::unexpected(remove.error());
+    return remove->run(static_cast<int64_t>(id));
+}
+
 void JobService::checkpoint(uint32_t uid, uint64_t id, bool stop, OnCheckpoint done) {
     const auto job = find(uid, id);
     if (!job) return done(std::unexpected(job.error()), 0);
-    auto owner = uid == 0 ? find_member(job->uid) : authorize(uid, Action::checkpoint);
+    auto owner = uid == 0 ? find_member(job->uid) : authorize(uid, {Action::checkpoint});
     if (!owner) return done(std::unexpected(owner.error()), 0);
-    const auto live = live_.find(id);
-    if (job->state != JobState::running || live == live_.end() || live->second.ending)
-        return done(failure(Errc::conflict, "{} is not running", job_name(id)), 0);
-    if (live->second.dumping)
+    const auto found = find_running(*job);
+    if (!found) return done(std::unexpected(found.error()), 0);
+    Live& live = **found;
+    if (live.dumping)
         return done(failure(Errc::conflict, "{} is being checkpointed already", job_name(id)), 0);
     const auto generation = next_generation(id);
     if (!generation) return done(std::unexpected(generation.error()), 0);
     DumpRequest request;
     request.job = job_name(id);
     request.generation = *generation;
-    request.directory = job_checkpoints(id);
-    request.layer = job_layer(id);
+    request.directory = checkpoints_of(id);
+    request.layer = layer_of(id);
     request.home = owner->home;
     request.uid = job->uid;
     request.inner_root = owner->vo->base;
     request.pid = job->pid;
     request.start_time = job->start_time;
-    request.cgroup_fd = live->second.cgroup->fd();
+    request.cgroup_fd = live.cgroup->fd();
     request.keep_running = !stop;
-    auto operation = checkpointer_->start_dump(request);
+    auto operation = places_.checkpointer->start_dump(request);
     Outcome<void> begun =
         operation
             ? operations_.add(*std::move(operation),
@@ -90,14 +136,14 @@ void JobService::checkpoint(uint32_t uid, uint64_t id, bool stop, OnCheckpoint d
                               })
             : std::unexpected(operation.error());
     if (!begun) return done(std::unexpected(begun.error()), 0);
-    live->second.dumping = true;
+    live.dumping = true;
     log(Level::info, "checkpoint begun",
         {{"job", job_name(id)}, {"generation", std::to_string(*generation)}});
 }
 
 void JobService::checkpointed(uint64_t id, uint64_t generation, bool stop, Outcome<Checkpoint> checkpoint,
                               const OnCheckpoint& done) {
-    Live& live = live_[id];
+    Live& live = live_.at(id);  // a job does not end while it is being dumped
     live.dumping = false;
     if (checkpoint) {
         if (auto recorded = record_checkpoint(id, generation, *checkpoint); !recorded)
@@ -113,11 +159,13 @@ void JobService::checkpointed(uint64_t id, uint64_t generation, bool stop, Outco
         log(Level::warning, "checkpoint failed",
             {{"job", job_name(id)}, {"reason", checkpoint.error().message}});
     }
-    // the end of the process, if it came meanwhile, was left to us
+    const bool answer_at_end = checkpoint && stop;
+    if (answer_at_end)
+        live.waiters.push_back(
+            [done, checkpoint, generation](const Outcome<Job>&) { done(checkpoint, generation); });
+    // the end of the process, if it came meanwhile, was left to us; it may be the last that is heard of live
     if (!live.on_end) process_ended(id);
-    if (!checkpoint || !stop) return done(std::move(checkpoint), generation);
-    live.waiters.push_back(
-        [done, checkpoint, generation](const Outcome<Job>&) { done(checkpoint, generation); });
+    if (!answer_at_end) done(std::move(checkpoint), generation);
 }
 
 void JobService::restart(uint32_t uid, uint64_t id, uint64_t generation, OnJob done) {
@@ -127,8 +175,10 @@ void JobService::restart(uint32_t uid, uint64_t id, uint64_t generation, OnJob d
         return done(failure(Errc::conflict, "{} is {}: only an ended job can be restarted", job_name(id),
                             job_state_name(job->state)));
     if (uid != 0)
-        if (auto owner = authorize(uid, Action::checkpoint); !owner)
+        // it makes a running job, as a submission does
+        if (auto owner = authorize(uid, {Action::submit, Action::checkpoint}); !owner)
             return done(std::unexpected(owner.error()));
+    if (auto room = check_quota(job->uid); !room) return done(std::unexpected(room.error()));
     if (generation == 0) generation = job->generation;
     if (generation == 0)
         return done(failure(Errc::not_found,
@@ -138,19 +188,20 @@ void JobService::restart(uint32_t uid, uint64_t id, uint64_t generation, OnJob d
     if (!digest) return done(std::unexpected(digest.error()));
     Job next = *job;
     next.state = JobState::restarting;
+    next.ended = {};
+    next.wait_status.reset();
+    next.reason.clear();
     if (auto stored = store_.update(next); !stored) return done(std::unexpected(stored.error()));
+    live_[id];
     // the layer of the last run may still be on its way out
-    operations_.run(
-        "layer of " + job_name(id), kRemoveDeadline,
-        [layer = job_layer(id)]() -> Outcome<std::string> {
-            if (auto removed = remove_layer(layer); !removed) return std::unexpected(removed.error());
-            return "";
-        },
-        [this, next, generation, digest = *digest, done](Outcome<std::string> removed) {
-            if (removed) return restore(next, generation, digest, done);
-            give_up(next.id, removed.error());
-            done(std::unexpected(removed.error()));
-        });
+    clear_layer(id, [this, next, generation, digest = *digest, done](const Outcome<void>& removed) {
+        Outcome<void> go_on = removed;
+        if (live_.at(next.id).cancelled)
+            go_on = failure(Errc::conflict, "{} was cancelled while it was starting", job_name(next.id));
+        if (go_on) return restore(next, generation, digest, done);
+        give_up(next.id, go_on.error());
+        done(std::unexpected(go_on.error()));
+    });
 }
 
 void JobService::restore(const Job& job, uint64_t generation, const std::string& digest, OnJob done) {
@@ -163,24 +214,16 @@ void JobService::restore(const Job& job, uint64_t generation, const std::string&
     RestoreRequest request;
     request.job = job_name(job.id);
     request.generation = generation;
-    request.directory = job_checkpoints(job.id);
-    request.layer = job_layer(job.id);
+    request.directory = checkpoints_of(job.id);
+    request.layer = layer_of(job.id);
     request.home = owner->home;
     request.uid = job.uid;
     request.inner_root = owner->vo->base;
     request.cgroup_fd = (*live)->cgroup->fd();
     request.manifest_digest = digest;
-    if (const LoginSession* session = parts_.sessions.find_valid(job.uid, now_seconds()))
-        request.credential = JobCredential{session->chain, session->expires - now_seconds()};
+    request.credential = find_credential(*owner, job.uid);
     log(Level::info, "job restarting", {{"job", request.job}, {"generation", std::to_string(generation)}});
-    begin(job, checkpointer_->start_restore(request), finish_restore, std::move(done));
-}
-
-Outcome<void> remove_checkpoints(const std::string& directory) {
-    std::error_code error;
-    std::filesystem::remove_all(directory, error);
-    if (error) return failure(Errc::system, "cannot remove {}: {}", directory, error.message());
-    return {};
+    begin(job, places_.checkpointer->start_restore(request), finish_restore, std::move(done));
 }
 
 }  // namespace xos

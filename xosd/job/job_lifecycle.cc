@@ -12,10 +12,22 @@ namespace {
 // The agent's word on the loader's exit status may come a moment after the pidfd's.
 constexpr auto kStatusGrace = std::chrono::milliseconds(300);
 constexpr auto kKillDeadline = std::chrono::seconds(10);
-constexpr auto kRemoveDeadline = std::chrono::seconds(60);
+constexpr auto kKillAgain = std::chrono::seconds(30);
+constexpr size_t kEndedJobsMax = 1000;  // of one user; older ones without a checkpoint are forgotten
 
 std::chrono::sys_seconds now_seconds() {
     return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
+
+// A kill that did not end everything may have left the cgroup of the last run; by now it is empty, or this
+// fails.
+Outcome<JobCgroup> make_empty_cgroup(const CgroupBase& base, const std::string& name) {
+    auto made = JobCgroup::make(base, name);
+    if (made || made.error().code != Errc::exists) return made;
+    auto left = JobCgroup::open(base, name);
+    if (!left) return left;
+    if (auto removed = left->remove(); !removed) return std::unexpected(removed.error());
+    return JobCgroup::make(base, name);
 }
 
 // What the user's environment must not decide.
@@ -26,8 +38,28 @@ void set_variable(std::vector<std::string>& environment, const std::string& name
 
 }  // namespace
 
+// The record, and the entry in live_ that goes with its state.
+Outcome<Job> JobService::add(const Owner& owner, Job job) {
+    const auto id = store_.add(std::move(job));
+    if (!id) return std::unexpected(id.error());
+    live_[*id];
+    Job added = *store_.find(*id);
+    if (added.request.mode != JobMode::batch || !added.request.output.empty()) return added;
+    added.request.output = default_output(owner.home, *id);
+    if (auto stored = store_.update(added); !stored) {
+        give_up(*id, stored.error());
+        return std::unexpected(stored.error());
+    }
+    return added;
+}
+
+Outcome<std::string> remove_tree(const std::string& directory) {
+    if (auto removed = remove_layer(directory); !removed) return std::unexpected(removed.error());
+    return "";
+}
+
 Outcome<JobService::Live*> JobService::make_live(const Job& job) {
-    auto cgroup = JobCgroup::make(cgroups_, job_name(job.id));
+    auto cgroup = make_empty_cgroup(*places_.cgroups, job_name(job.id));
     if (!cgroup) return std::unexpected(cgroup.error());
     Live& live = live_[job.id];
     live.cgroup = std::make_unique<JobCgroup>(*std::move(cgroup));
@@ -56,7 +88,8 @@ Outcome<ContainerSpec> JobService::make_spec(const Job& job, const Owner& owner,
     set_variable(spec.environment, "XOS_USER", owner.member->name);
     set_variable(spec.environment, "XOS_JOB", spec.job);
     spec.directory = job.request.directory;
-    spec.layer = job_layer(job.id);
+    spec.layer = layer_of(job.id);
+    spec.loader = places_.loader;
     spec.cgroup_fd = live.cgroup->fd();
     spec.files.push_back({kAccountsFile, *std::move(accounts), 0644});
     switch (job.request.mode) {
@@ -73,8 +106,7 @@ Outcome<ContainerSpec> JobService::make_spec(const Job& job, const Owner& owner,
     spec.output = job.request.output;
     spec.rows = job.request.rows;
     spec.cols = job.request.columns;
-    if (const LoginSession* session = parts_.sessions.find_valid(job.uid, now_seconds()))
-        spec.credential = JobCredential{session->chain, session->expires - now_seconds()};
+    spec.credential = find_credential(owner, job.uid);
     return spec;
 }
 
@@ -92,6 +124,10 @@ void JobService::begin(const Job& job, Outcome<Operation> operation,
 }
 
 void JobService::began(uint64_t id, Outcome<ContainerProcess> process, const OnJob& done) {
+    Live& live = live_.at(id);
+    // a cancel before the container's birth has killed nothing
+    if (live.cancelled)
+        process = failure(Errc::conflict, "{} was cancelled while it was starting", job_name(id));
     if (!process) {
         give_up(id, process.error());
         return done(std::unexpected(process.error()));
@@ -101,9 +137,7 @@ void JobService::began(uint64_t id, Outcome<ContainerProcess> process, const OnJ
     job.pid = process->pid;
     job.start_time = process->start_time;
     job.started = now_seconds();
-    job.wait_status.reset();
-    job.reason.clear();
-    live_[id].process = *std::move(process);
+    live.process = *std::move(process);
     auto stored = store_.update(job);
     if (stored) stored = watch(id);
     if (!stored) {
@@ -116,8 +150,10 @@ void JobService::began(uint64_t id, Outcome<ContainerProcess> process, const OnJ
 }
 
 Outcome<void> JobService::watch(uint64_t id) {
-    Live& live = live_[id];
-    if (auto watched = agent_->watch_main(job_name(id), live.process.pid); !watched) return watched;
+    Live& live = live_.at(id);
+    // without it the job is none the worse: its status is in the loader's record
+    if (auto watched = agent_->watch_main(job_name(id), live.process.pid); !watched)
+        log(Level::warning, "job not tracked", {{"job", job_name(id)}, {"reason", watched.error().message}});
     auto source =
         parts_.loop.watch_fd(live.process.pidfd.get(), EPOLLIN, [this, id](uint32_t) { process_ended(id); });
     if (!source) return std::unexpected(source.error());
@@ -126,35 +162,44 @@ Outcome<void> JobService::watch(uint64_t id) {
 }
 
 void JobService::process_ended(uint64_t id) {
-    Live& live = live_[id];
+    Live& live = live_.at(id);
     live.on_end = {};
-    if (live.dumping) return;  // checkpointed() goes on when the dump has answered
-    const auto record = read_exit_record(job_layer(id));
-    if ((record && *record) || live.agent_status) return end(id);
+    if (live.ending || live.dumping) return;  // checkpointed() goes on when the dump has answered
+    const auto record = read_exit_record(layer_of(id));
+    if ((record && *record) || live.agent_status || !live.stop_reason.empty()) return end(id);
     auto grace = parts_.loop.after(kStatusGrace, [this, id] { end(id); });
     if (!grace) return end(id);
     live.on_grace = *std::move(grace);
 }
 
 void JobService::end(uint64_t id) {
-    Live& live = live_[id];
+    Live& live = live_.at(id);
     if (live.ending) return;
     live.ending = true;
     auto kill = CgroupKill::start(parts_.loop.get(), *live.cgroup, kKillDeadline,
-                                  [this, id](Outcome<void> killed) { ended(id, std::move(killed)); });
+                                  [this, id](const Outcome<void>& killed) { ended(id, killed); });
     if (!kill) return ended(id, std::unexpected(kill.error()));
     live.kill = *std::move(kill);
 }
 
-void JobService::ended(uint64_t id, Outcome<void> killed) {
-    Live& live = live_[id];
+void JobService::ended(uint64_t id, const Outcome<void>& killed) {
+    Live& live = live_.at(id);
     if (!killed)
         log(Level::error, "job not ended", {{"job", job_name(id)}, {"reason", killed.error().message}});
+    if (!killed && killed.error().code == Errc::timeout) {
+        // what waits for a device in the kernel dies when that answers: until then the job has not ended
+        auto again = parts_.loop.after(kKillAgain, [this, id] {
+            live_.at(id).ending = false;
+            end(id);
+        });
+        if (again) {
+            live.on_grace = *std::move(again);
+            return;
+        }
+    }
     Job job = *store_.find(id);
-    job.state = JobState::ended;
-    job.ended = now_seconds();
     job.reason = live.stop_reason;
-    const auto record = read_exit_record(job_layer(id));
+    const auto record = read_exit_record(layer_of(id));
     if (record && *record && (*record)->exec_error == 0)
         job.wait_status = (*record)->wait_status;
     else if (record && *record)
@@ -162,60 +207,85 @@ void JobService::ended(uint64_t id, Outcome<void> killed) {
     else if (live.stop_reason.empty() && live.agent_status)
         job.wait_status = live.agent_status;
     else if (job.reason.empty())
-        job.reason = "its exit status was lost";
-    if (const auto usage = live.cgroup->cpu_usage()) job.cpu_usec = usage->total_us;
+        job.reason = live.cancelled ? "cancelled" : "its exit status was lost";
+    if (const auto usage = live.cgroup->cpu_usage()) job.cpu_usec += usage->total_us;
+    conclude(std::move(job));
+}
+
+// The last step of every job: recorded, cleared away, told to those who wait.
+void JobService::conclude(Job job) {
+    job.state = JobState::ended;
+    job.ended = now_seconds();
+    if (auto adopted = adopt_checkpoints(job.id); !adopted)
+        log(Level::error, "checkpoint not recorded",
+            {{"job", job_name(job.id)}, {"reason", adopted.error().message}});
+    job.generation = store_.find(job.id)->generation;
     if (auto stored = store_.update(job); !stored)
         log(Level::error, "job record not written",
-            {{"job", job_name(id)}, {"reason", stored.error().message}});
+            {{"job", job_name(job.id)}, {"reason", stored.error().message}});
     log(Level::info, "job ended",
-        {{"job", job_name(id)},
+        {{"job", job_name(job.id)},
          {"user", job.login},
          {"wait_status", job.wait_status ? std::to_string(*job.wait_status) : "unknown"},
          {"cpu_usec", std::to_string(job.cpu_usec)},
          {"reason", job.reason}});
-    const auto waiters = std::move(live.waiters);
-    recover_leftovers(job);
-    for (const OnJob& waiter : waiters) waiter(job);
+    const auto live = live_.extract(job.id);  // lives until everybody has been told
+    clear_leftovers(job.id);
+    drop_oldest(job.uid);
+    if (live.empty()) return;
+    for (const OnJob& waiter : live.mapped().waiters) waiter(job);
 }
 
-// What is left of a job that has ended: its cgroup, its binding, its layer. Nothing here can fail the job any
+// What is left of a job that has ended: its binding, its cgroup, its layer. Nothing here can fail the job any
 // more.
-void JobService::recover_leftovers(const Job& job) {
-    (void)agent_->unbind(job_name(job.id));
-    auto cgroup = JobCgroup::open(cgroups_, job_name(job.id));
-    if (cgroup) {
-        auto removed = cgroup->remove();
-        if (!removed)
+void JobService::clear_leftovers(uint64_t id) {
+    (void)agent_->unbind(job_name(id));
+    if (auto cgroup = JobCgroup::open(*places_.cgroups, job_name(id))) {
+        if (auto removed = cgroup->remove(); !removed)
             log(Level::error, "cgroup not removed",
-                {{"job", job_name(job.id)}, {"reason", removed.error().message}});
+                {{"job", job_name(id)}, {"reason", removed.error().message}});
     }
-    live_.erase(job.id);
+    clear_layer(id, [name = job_name(id)](const Outcome<void>& removed) {
+        if (!removed)
+            log(Level::error, "layer not removed", {{"job", name}, {"reason", removed.error().message}});
+    });
+}
+
+// One removal of a layer at a time: a second one beside it could hit what a restart has made in its place.
+void JobService::clear_layer(uint64_t id, OnCleared then) {
+    std::vector<OnCleared>& waiting = clearing_[id];
+    waiting.push_back(std::move(then));
+    if (waiting.size() > 1) return;
     operations_.run(
-        "layer of " + job_name(job.id), kRemoveDeadline,
-        [layer = job_layer(job.id)]() -> Outcome<std::string> {
-            if (auto removed = remove_layer(layer); !removed) return std::unexpected(removed.error());
-            return "";
-        },
-        [name = job_name(job.id)](Outcome<std::string> removed) {
-            if (!removed)
-                log(Level::error, "layer not removed", {{"job", name}, {"reason", removed.error().message}});
+        "layer of " + job_name(id), kRemoveDeadline, [layer = layer_of(id)] { return remove_tree(layer); },
+        [this, id](const Outcome<std::string>& removed) {
+            const auto done = clearing_.extract(id);
+            for (const OnCleared& told : done.mapped())
+                told(removed ? Outcome<void>() : std::unexpected(removed.error()));
         });
 }
 
 void JobService::give_up(uint64_t id, const Failure& reason) {
     Live& live = live_[id];
     live.stop_reason = reason.message;
+    log(Level::notice, "job given up", {{"job", job_name(id)}, {"reason", reason.message}});
     if (live.cgroup) return end(id);
     Job job = *store_.find(id);
-    job.state = JobState::ended;
-    job.ended = now_seconds();
     job.reason = reason.message;
-    if (auto stored = store_.update(job); !stored)
-        log(Level::error, "job record not written",
-            {{"job", job_name(id)}, {"reason", stored.error().message}});
-    log(Level::notice, "job not started",
-        {{"job", job_name(id)}, {"user", job.login}, {"reason", reason.message}});
-    recover_leftovers(job);
+    conclude(std::move(job));
+}
+
+void JobService::drop_oldest(uint32_t uid) {
+    const Job* oldest = nullptr;
+    size_t ended = 0;
+    for (const auto& [id, job] : store_.all()) {
+        if (job.uid != uid || job.state != JobState::ended || job.generation != 0) continue;
+        if (oldest == nullptr) oldest = &job;
+        ++ended;
+    }
+    if (ended <= kEndedJobsMax) return;
+    if (auto removed = store_.remove(oldest->id); !removed)
+        log(Level::error, "job record not removed", {{"reason", removed.error().message}});
 }
 
 }  // namespace xos

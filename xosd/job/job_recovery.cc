@@ -21,59 +21,76 @@ Outcome<void> JobService::recover() {
     if (auto migrated = parts_.database.migrate("checkpoint", kSchema); !migrated) return migrated;
     std::vector<Job> jobs;
     for (const auto& [id, job] : store_.all()) jobs.push_back(job);
-    for (const Job& job : jobs) {
-        if (auto removed = remove_unfinished_dumps(job_checkpoints(job.id)); !removed)
-            log(Level::warning, "unfinished checkpoint",
-                {{"job", job_name(job.id)}, {"reason", removed.error().message}});
-        if (job.state == JobState::running) {
-            if (auto recovered = recover_running(job); !recovered) return recovered;
-        } else if (job.state != JobState::ended) {
-            auto cgroup = JobCgroup::open(cgroups_, job_name(job.id));
-            if (cgroup) live_[job.id].cgroup = std::make_unique<JobCgroup>(*std::move(cgroup));
-            give_up(job.id, Failure{Errc::unavailable, "xosd ended while it was starting: submit it again"});
-        }
+    for (const Job& job : jobs) recover_job(job);
+    for (const std::string& name : agent_->bound_jobs()) {
+        const auto id = parse_job_name(name);
+        if (!id || !live_.contains(*id)) (void)agent_->unbind(name);
     }
-    // layers whose removal a crash interrupted
-    std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(kJobDir, error)) {
-        const auto id = parse_job_name(entry.path().filename().string());
-        const Job* job = id ? store_.find(*id) : nullptr;
-        if (id && !live_.contains(*id) && (job == nullptr || job->state == JobState::ended))
-            operations_.run(
-                "layer of " + job_name(*id), std::chrono::seconds(60),
-                [layer = entry.path().string()]() -> Outcome<std::string> {
-                    if (auto removed = remove_layer(layer); !removed) return std::unexpected(removed.error());
-                    return "";
-                },
-                [](const Outcome<std::string>&) {});
-    }
+    recover_files();
     return {};
 }
 
-Outcome<void> JobService::recover_running(const Job& job) {
-    auto cgroup = JobCgroup::open(cgroups_, job_name(job.id));
-    if (!cgroup) {
-        // only a reboot takes the cgroup away while the record says running
-        give_up(job.id,
-                Failure{Errc::unavailable, "the machine was restarted: xos restart continues a checkpoint"});
-        return {};
+void JobService::recover_job(const Job& job) {
+    const std::string name = job_name(job.id);
+    auto cleared = remove_unfinished_dumps(checkpoints_of(job.id));
+    if (cleared) cleared = adopt_checkpoints(job.id);
+    if (!cleared)
+        log(Level::warning, "checkpoints not examined", {{"job", name}, {"reason", cleared.error().message}});
+    auto cgroup = JobCgroup::open(*places_.cgroups, name);
+    if (job.state == JobState::ended) {
+        if (cgroup) clear_leftovers(job.id);
+        return;
     }
     Live& live = live_[job.id];
-    live.cgroup = std::make_unique<JobCgroup>(*std::move(cgroup));
+    if (cgroup) live.cgroup = std::make_unique<JobCgroup>(*std::move(cgroup));
+    if (job.state == JobState::running) return recover_running(job);
+    give_up(job.id, {Errc::unavailable,
+                     compose("xosd ended while it was {}: {}", job_state_name(job.state),
+                             job.state == JobState::starting ? "submit it again" : "restart it again")});
+}
+
+// One job's trouble is said and does not keep the others from being adopted.
+void JobService::recover_running(const Job& job) {
+    const std::string name = job_name(job.id);
+    Live& live = live_.at(job.id);
+    if (!live.cgroup)  // only a reboot takes the cgroup away while the record says running
+        return give_up(job.id,
+                       {Errc::unavailable, "the machine was restarted: xos restart continues a checkpoint"});
     // a dump that died with xosd has left it frozen
-    if (auto thawed = write_cgroup(live.cgroup->fd(), "cgroup.freeze", '0'); !thawed) return thawed;
+    if (auto thawed = write_cgroup(live.cgroup->fd(), "cgroup.freeze", '0'); !thawed)
+        log(Level::error, "job not thawed", {{"job", name}, {"reason", thawed.error().message}});
     const auto bound = agent_->bound_jobs();
-    if (std::ranges::find(bound, job_name(job.id)) == bound.end())
-        if (auto again = agent_->bind(job_name(job.id), live.cgroup->fd(), live.cgroup->path()); !again)
-            return again;
+    if (std::ranges::find(bound, name) == bound.end())
+        if (auto again = agent_->bind(name, live.cgroup->fd(), live.cgroup->path()); !again)
+            log(Level::error, "job not tracked", {{"job", name}, {"reason", again.error().message}});
     auto process = open_process(job.pid, job.start_time);
-    if (!process) {
-        process_ended(job.id);  // while xosd was away: the loader's record or the agent knows how
-        return {};
-    }
+    if (!process)
+        return process_ended(job.id);  // while xosd was away: the loader's record or the agent knows how
     live.process = *std::move(process);
-    log(Level::info, "job adopted", {{"job", job_name(job.id)}, {"pid", std::to_string(job.pid)}});
-    return watch(job.id);
+    log(Level::info, "job adopted", {{"job", name}, {"pid", std::to_string(job.pid)}});
+    if (auto watched = watch(job.id); !watched) give_up(job.id, watched.error());
+}
+
+// Layers and checkpoints whose removal a crash interrupted.
+void JobService::recover_files() {
+    const auto list = [](const std::string& directory) {
+        std::vector<uint64_t> ids;
+        std::error_code error;
+        for (std::filesystem::directory_iterator at(directory, error), end; !error && at != end;
+             at.increment(error))
+            if (const auto id = parse_job_name(at->path().filename().string())) ids.push_back(*id);
+        if (error)
+            log(Level::warning, "cannot list", {{"directory", directory}, {"reason", error.message()}});
+        return ids;
+    };
+    for (const uint64_t id : list(places_.layers))
+        if (!live_.contains(id)) clear_layer(id, [](const Outcome<void>&) {});
+    for (const uint64_t id : list(places_.checkpoints))
+        if (store_.find(id) == nullptr)
+            operations_.run(
+                "checkpoints of " + job_name(id), kRemoveDeadline,
+                [directory = checkpoints_of(id)] { return remove_tree(directory); },
+                [](const Outcome<std::string>&) {});
 }
 
 }  // namespace xos

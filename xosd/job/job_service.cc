@@ -1,5 +1,7 @@
 #include "xosd/job/job_service.h"
 
+#include <algorithm>
+
 #include "common/log.h"
 #include "xosd/container/loader_client.h"
 #include "xosd/job/job_request.h"
@@ -9,34 +11,44 @@
 namespace xos {
 namespace {
 
+// What one user can make the node hold for him.
+constexpr size_t kRunningJobsMax = 128;
+constexpr size_t kWaitersMax = 256;
+
 std::chrono::sys_seconds now_seconds() {
     return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
 }
 
 }  // namespace
 
-Outcome<std::unique_ptr<JobService>> JobService::start(Parts parts) {
-    std::unique_ptr<JobService> service(new JobService(parts));
+Outcome<std::unique_ptr<JobService>> JobService::start(Parts parts, JobPlaces places) {
+    std::unique_ptr<JobService> service(new JobService(parts, std::move(places)));
     if (auto loaded = service->load(); !loaded) return std::unexpected(loaded.error());
     return service;
 }
 
 Outcome<void> JobService::load() {
     if (auto loaded = store_.load(); !loaded) return loaded;
-    auto base = find_cgroup_base();
-    if (!base) return std::unexpected(base.error());
-    cgroups_ = *std::move(base);
-    auto program = default_agent_program();
-    if (!program) return std::unexpected(program.error());
-    program->cgroup = cgroups_.agent.get();
-    AgentOptions options;
-    options.socket_path = kAgentSocket;
-    options.program = *program;
-    auto agent = AgentClient::start_or_adopt(parts_.loop.get(), options, make_callbacks());
+    if (!places_.cgroups) {
+        auto base = find_cgroup_base();
+        if (!base) return std::unexpected(base.error());
+        places_.cgroups = *std::move(base);
+    }
+    if (auto started = start_agent(); !started) return started;
+    return recover();
+}
+
+Outcome<void> JobService::start_agent() {
+    if (!places_.agent) {
+        auto program = default_agent_program();
+        if (!program) return std::unexpected(program.error());
+        places_.agent = AgentOptions{.socket_path = kAgentSocket, .program = *std::move(program)};
+    }
+    places_.agent->program.cgroup = places_.cgroups->agent.get();
+    auto agent = AgentClient::start_or_adopt(parts_.loop.get(), *places_.agent, make_callbacks());
     if (!agent) return std::unexpected(agent.error());
     agent_ = *std::move(agent);
-    checkpointer_ = make_criu_checkpointer();
-    return recover();
+    return {};
 }
 
 AgentCallbacks JobService::make_callbacks() {
@@ -68,27 +80,48 @@ Outcome<JobService::Owner> JobService::find_member(uint32_t uid) const {
     return owner;
 }
 
-Outcome<JobService::Owner> JobService::authorize(uint32_t uid, Action action) const {
+Outcome<JobService::Owner> JobService::authorize(uint32_t uid, std::initializer_list<Action> actions) const {
     auto owner = find_member(uid);
     if (!owner) return owner;
     const auto now = now_seconds();
     if (auto member = check_member(*owner->vo, owner->member->name, now); !member)
         return std::unexpected(member.error());
-    if (parts_.sessions.find_valid(uid, now) == nullptr)
+    if (parts_.sessions.find_valid(uid, now, owner->vo->bundle.revoked_serials) == nullptr)
         return failure(Errc::denied,
                        "no session of {} on this node holds a valid credential: log in with ssh",
                        login_name(*owner->member, *owner->vo));
-    const Decision decision = check_policy(*owner->vo, parts_.config.policy, *owner->member, action);
-    if (!decision.permit) return failure(Errc::denied, "{}", decision.reason);
+    for (const Action action : actions) {
+        const Decision decision = check_policy(*owner->vo, parts_.config.policy, *owner->member, action);
+        if (!decision.permit) return failure(Errc::denied, "{}", decision.reason);
+    }
     return owner;
 }
 
+std::optional<JobCredential> JobService::find_credential(const Owner& owner, uint32_t uid) const {
+    const auto now = now_seconds();
+    const LoginSession* session = parts_.sessions.find_valid(uid, now, owner.vo->bundle.revoked_serials);
+    if (session == nullptr) return std::nullopt;
+    return JobCredential{session->chain, session->expires - now};
+}
+
+Outcome<void> JobService::check_quota(uint32_t uid) const {
+    const auto running = std::ranges::count_if(live_, [&](const auto& entry) {
+        const Job* job = store_.find(entry.first);
+        return job && job->uid == uid;
+    });
+    if (static_cast<size_t>(running) < kRunningJobsMax) return {};
+    return failure(Errc::unavailable,
+                   "{} of your jobs run on this node, which is the most: wait for one or cancel one",
+                   kRunningJobsMax);
+}
+
 void JobService::run(uint32_t uid, const Json& parameters, OnJob done) {
-    auto owner = authorize(uid, Action::submit);
+    auto owner = authorize(uid, {Action::submit});
     if (!owner) {
         log(Level::notice, "job refused", {{"uid", std::to_string(uid)}, {"reason", owner.error().message}});
         return done(std::unexpected(owner.error()));
     }
+    if (auto room = check_quota(uid); !room) return done(std::unexpected(room.error()));
     auto request = read_job_request(parameters, owner->home);
     if (!request) return done(std::unexpected(request.error()));
     Job job;
@@ -96,22 +129,17 @@ void JobService::run(uint32_t uid, const Json& parameters, OnJob done) {
     job.uid = uid;
     job.request = *std::move(request);
     job.submitted = now_seconds();
-    const auto id = store_.add(std::move(job));
-    if (!id) return done(std::unexpected(id.error()));
-    Job added = *store_.find(*id);
-    if (added.request.mode == JobMode::batch && added.request.output.empty()) {
-        added.request.output = default_output(owner->home, *id);
-        if (auto stored = store_.update(added); !stored) return done(std::unexpected(stored.error()));
-    }
+    const auto added = add(*owner, std::move(job));
+    if (!added) return done(std::unexpected(added.error()));
     log(Level::info, "job submitted",
-        {{"job", job_name(*id)}, {"user", added.login}, {"command", added.request.argv.front()}});
-    auto live = make_live(added);
-    Outcome<ContainerSpec> spec = live ? make_spec(added, *owner, **live) : std::unexpected(live.error());
+        {{"job", job_name(added->id)}, {"user", added->login}, {"command", added->request.argv.front()}});
+    auto live = make_live(*added);
+    Outcome<ContainerSpec> spec = live ? make_spec(*added, *owner, **live) : std::unexpected(live.error());
     if (!spec) {
-        give_up(*id, spec.error());
+        give_up(added->id, spec.error());
         return done(std::unexpected(spec.error()));
     }
-    begin(added, begin_start(*spec), finish_start, std::move(done));
+    begin(*added, begin_start(*spec), finish_start, std::move(done));
 }
 
 Outcome<Job> JobService::find(uint32_t uid, uint64_t id) const {
@@ -128,24 +156,37 @@ std::vector<Job> JobService::list(uint32_t uid, bool all) const {
     return jobs;
 }
 
+Outcome<JobService::Live*> JobService::find_running(const Job& job) {
+    const auto live = live_.find(job.id);
+    // between the loader's end and the job's there is nothing to talk to and nothing to dump
+    if (job.state != JobState::running || live == live_.end() || live->second.ending ||
+        live->second.cancelled || !live->second.on_end)
+        return failure(Errc::conflict, "{} is not running", job_name(job.id));
+    return &live->second;
+}
+
 Outcome<UniqueFd> JobService::attach(uint32_t uid, uint64_t id) {
     const auto job = find(uid, id);
     if (!job) return std::unexpected(job.error());
-    const auto live = live_.find(id);
-    if (job->state != JobState::running || live == live_.end() || live->second.ending)
-        return failure(Errc::conflict, "{} is not running", job_name(id));
+    const auto live = find_running(*job);
+    if (!live) return std::unexpected(live.error());
     if (job->request.mode == JobMode::batch)
         return failure(Errc::invalid, "{} is a batch job: its output is in {}", job_name(id),
                        job->request.output);
-    if (live->second.dumping)
-        return failure(Errc::conflict, "{} is being checkpointed: try again", job_name(id));
-    return connect_loader(live->second.process, job->request.rows, job->request.columns);
+    if ((*live)->dumping) return failure(Errc::conflict, "{} is being checkpointed: try again", job_name(id));
+    return connect_loader((*live)->process, job->request.rows, job->request.columns);
 }
 
 void JobService::wait(uint32_t uid, uint64_t id, OnJob done) {
     auto job = find(uid, id);
     if (!job || job->state == JobState::ended) return done(std::move(job));
-    live_[id].waiters.push_back(std::move(done));
+    const auto live = live_.find(id);
+    if (live == live_.end())
+        return done(
+            failure(Errc::system, "the end of {} could not be recorded; see the log of xosd", job_name(id)));
+    if (live->second.waiters.size() >= kWaitersMax)
+        return done(failure(Errc::unavailable, "{} programs wait for {} already", kWaitersMax, job_name(id)));
+    live->second.waiters.push_back(std::move(done));
 }
 
 void JobService::cancel(uint32_t uid, uint64_t id, OnJob done) {
@@ -154,9 +195,14 @@ void JobService::cancel(uint32_t uid, uint64_t id, OnJob done) {
     const auto live = live_.find(id);
     if (job->state == JobState::ended || live == live_.end())
         return done(failure(Errc::conflict, "{} has ended already", job_name(id)));
+    if (live->second.waiters.size() >= kWaitersMax)
+        return done(failure(Errc::unavailable, "{} programs wait for {} already", kWaitersMax, job_name(id)));
     live->second.waiters.push_back(std::move(done));
+    // a run that is being made is given up when it is made; of one that is there the end of the loader does
+    // the rest
+    live->second.cancelled = true;
     log(Level::notice, "job cancelled", {{"job", job_name(id)}, {"uid", std::to_string(uid)}});
-    // the end of the loader, which the kill brings about, does the rest
+    if (!live->second.cgroup) return;
     if (auto killed = live->second.cgroup->kill(); !killed)
         log(Level::error, "job not killed", {{"job", job_name(id)}, {"reason", killed.error().message}});
 }
@@ -167,17 +213,13 @@ void JobService::forget(uint32_t uid, uint64_t id, OnJob done) {
     if (job->state != JobState::ended)
         return done(
             failure(Errc::conflict, "{} is {}: cancel it first", job_name(id), job_state_name(job->state)));
+    if (auto forgotten = forget_checkpoints(id); !forgotten) return done(std::unexpected(forgotten.error()));
     if (auto removed = store_.remove(id); !removed) return done(std::unexpected(removed.error()));
     // the record first: what a crash leaves of the files belongs to no job and goes at the next start
-    recover_leftovers(*job);
     operations_.run(
-        "checkpoints of " + job_name(id), std::chrono::seconds(60),
-        [id]() -> Outcome<std::string> {
-            if (auto removed = remove_checkpoints(job_checkpoints(id)); !removed)
-                return std::unexpected(removed.error());
-            return "";
-        },
-        [done, job = *job](Outcome<std::string> removed) {
+        "checkpoints of " + job_name(id), kRemoveDeadline,
+        [directory = checkpoints_of(id)] { return remove_tree(directory); },
+        [done, job = *job](const Outcome<std::string>& removed) {
             if (!removed) return done(std::unexpected(removed.error()));
             done(job);
         });

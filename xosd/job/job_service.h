@@ -7,8 +7,10 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +25,17 @@
 
 namespace xos {
 
+// Where jobs lie on the node, and what runs them; a daemon takes the defaults.
+struct JobPlaces {
+    std::string layers = kJobDir;
+    std::string checkpoints = kCheckpointDir;
+    std::string loader = ContainerSpec().loader;
+    std::optional<CgroupBase> cgroups;  // none: found from xosd's own cgroup
+    std::optional<AgentOptions>
+        agent;  // none: the installed program on kAgentSocket; its cgroup is filled in
+    std::unique_ptr<Checkpointer> checkpointer = make_criu_checkpointer();
+};
+
 class JobService {
   public:
     struct Parts {
@@ -34,9 +47,10 @@ class JobService {
     };
     using OnJob = std::function<void(Outcome<Job>)>;
     using OnCheckpoint = std::function<void(Outcome<Checkpoint>, uint64_t generation)>;
+    using OnCleared = std::function<void(const Outcome<void>&)>;
 
     // Finds the cgroups, starts or adopts the connector agent, recovers the jobs. parts outlive the service.
-    static Outcome<std::unique_ptr<JobService>> start(Parts parts);
+    static Outcome<std::unique_ptr<JobService>> start(Parts parts, JobPlaces places = {});
 
     // For the member with this uid, whose session here must hold a valid credential. done: running, or why
     // not.
@@ -59,14 +73,17 @@ class JobService {
     std::vector<Job> list(uint32_t uid, bool all) const;
 
   private:
+    // Of a job that has not ended: it is in live_ from the moment its state is stored until ended is.
     struct Live {
-        std::unique_ptr<JobCgroup> cgroup;
+        std::unique_ptr<JobCgroup> cgroup;  // null: nothing of this run is on the node yet
         ContainerProcess process;
-        EventSource on_end, on_grace;
+        EventSource on_end;  // set while the loader is known to run
+        EventSource on_grace;
         std::unique_ptr<CgroupKill> kill;
         std::optional<int32_t> agent_status;  // of the loader, as the agent saw it
         bool dumping = false;
         bool ending = false;
+        bool cancelled = false;
         std::string stop_reason;  // why it was ended by us
         std::vector<OnJob> waiters;
     };
@@ -78,14 +95,23 @@ class JobService {
         AccountsSnapshot accounts;
     };
 
-    explicit JobService(Parts parts) : parts_(parts), store_(parts.database), operations_(parts.loop) {}
+    JobService(Parts parts, JobPlaces places)
+        : parts_(parts), places_(std::move(places)), store_(parts.database), operations_(parts.loop) {}
     Outcome<void> load();
+    Outcome<void> start_agent();
     AgentCallbacks make_callbacks();
 
     Outcome<Owner> find_member(uint32_t uid) const;
-    Outcome<Owner> authorize(uint32_t uid, Action action) const;
+    Outcome<Owner> authorize(uint32_t uid, std::initializer_list<Action> actions) const;
+    Outcome<void> check_quota(uint32_t uid) const;
+    std::optional<JobCredential> find_credential(const Owner& owner, uint32_t uid) const;
+    // The job's entry where its loader runs and nothing has begun to end it.
+    Outcome<Live*> find_running(const Job& job);
+    std::string layer_of(uint64_t id) const { return places_.layers + "/" + job_name(id); }
+    std::string checkpoints_of(uint64_t id) const { return places_.checkpoints + "/" + job_name(id); }
 
     // job_lifecycle.cc
+    Outcome<Job> add(const Owner& owner, Job job);
     Outcome<Live*> make_live(const Job& job);
     Outcome<ContainerSpec> make_spec(const Job& job, const Owner& member, const Live& live) const;
     void begin(const Job& job, Outcome<Operation> operation, Outcome<ContainerProcess> (*finish)(Operation),
@@ -94,39 +120,42 @@ class JobService {
     Outcome<void> watch(uint64_t id);
     void process_ended(uint64_t id);
     void end(uint64_t id);
-    void ended(uint64_t id, Outcome<void> killed);
+    void ended(uint64_t id, const Outcome<void>& killed);
     void give_up(uint64_t id, const Failure& reason);
+    void conclude(Job job);
+    void clear_leftovers(uint64_t id);
+    void clear_layer(uint64_t id, OnCleared then);
+    void drop_oldest(uint32_t uid);
 
     // job_checkpoint.cc
     Outcome<uint64_t> next_generation(uint64_t id);
     Outcome<void> record_checkpoint(uint64_t id, uint64_t generation, const Checkpoint& checkpoint);
     Outcome<std::string> find_digest(uint64_t id, uint64_t generation);
+    Outcome<void> adopt_checkpoints(uint64_t id);
+    Outcome<void> forget_checkpoints(uint64_t id);
     void checkpointed(uint64_t id, uint64_t generation, bool stop, Outcome<Checkpoint> checkpoint,
                       const OnCheckpoint& done);
     void restore(const Job& job, uint64_t generation, const std::string& digest, OnJob done);
 
     // job_recovery.cc
     Outcome<void> recover();
-    Outcome<void> recover_running(const Job& job);
-    void recover_leftovers(const Job& job);
+    void recover_job(const Job& job);
+    void recover_running(const Job& job);
+    void recover_files();
 
     Parts parts_;
+    JobPlaces places_;
     JobStore store_;
     OperationSet operations_;
-    CgroupBase cgroups_;
     std::unique_ptr<AgentClient> agent_;
-    std::unique_ptr<Checkpointer> checkpointer_;
     std::map<uint64_t, Live> live_;
+    std::map<uint64_t, std::vector<OnCleared>>
+        clearing_;  // removals of layers under way, and who waits for them
 };
 
-// Deletes all generations of a job.
-Outcome<void> remove_checkpoints(const std::string& directory);
-
-inline std::string job_layer(uint64_t id) {
-    return std::string(kJobDir) + "/" + job_name(id);
-}
-inline std::string job_checkpoints(uint64_t id) {
-    return std::string(kCheckpointDir) + "/" + job_name(id);
-}
+// Deletes a job's directory. To be run in a child: a job may leave millions of files. An absent one is
+// success.
+Outcome<std::string> remove_tree(const std::string& directory);
+inline constexpr std::chrono::seconds kRemoveDeadline{600};
 
 }  // namespace xos

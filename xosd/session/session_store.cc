@@ -2,6 +2,8 @@
 
 #include <sys/epoll.h>
 
+#include <algorithm>
+
 #include "common/log.h"
 #include "xosd/container/operation.h"
 
@@ -107,10 +109,12 @@ void SessionStore::close(uint64_t id, std::string_view how) {
     watches_.erase(id);
 }
 
-const LoginSession* SessionStore::find_valid(uint32_t uid, std::chrono::sys_seconds now) const {
+const LoginSession* SessionStore::find_valid(uint32_t uid, std::chrono::sys_seconds now,
+                                             std::span<const std::string> revoked) const {
     const LoginSession* best = nullptr;
     for (const auto& [id, session] : sessions_) {
         if (session.uid != uid || session.expires <= now) continue;
+        if (std::ranges::find(revoked, session.serial) != revoked.end()) continue;
         if (best == nullptr || session.expires > best->expires) best = &session;
     }
     return best;

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -45,8 +46,10 @@ class SessionStore {
     void close(uint64_t id, std::string_view how);
 
     const std::map<uint64_t, LoginSession>& all() const { return sessions_; }
-    // A live session of uid whose credential is in date, or null. The one that lasts longest.
-    const LoginSession* find_valid(uint32_t uid, std::chrono::sys_seconds now) const;
+    // A live session of uid whose credential is in date and whose serial is none of revoked, or null. The one
+    // that lasts longest.
+    const LoginSession* find_valid(uint32_t uid, std::chrono::sys_seconds now,
+                                   std::span<const std::string> revoked) const;
 
   private:
     struct Watch {
