@@ -22,7 +22,6 @@ constexpr auto kConnectionDeadline = std::chrono::seconds(30);
 struct Connection {
     UniqueFd fd;
     PamCaller caller;
-    std::vector<std::byte> request;
     EventSource on_readable, on_deadline;
 };
 
@@ -55,6 +54,9 @@ struct PamServer::Impl {
     void dispatch(uint64_t id, Connection& connection, const Request& request);
     template <typename Reply>
     std::function<void(const Reply&)> replier(uint64_t id);
+    // False: the asker has gone, or cannot be told.
+    template <typename Reply>
+    bool send_reply(uint64_t id, const Reply& reply);
     size_t count_of(uid_t uid) const {
         size_t n = 0;
         for (const auto& [id, connection] : connections) n += connection.caller.uid == uid ? 1 : 0;
@@ -116,14 +118,15 @@ void PamServer::Impl::accept_one() {
 void PamServer::Impl::read_request(uint64_t id) {
     Connection& connection = connections.at(id);
     connection.on_readable = {};  // one request a connection
-    connection.request.resize(kRequestMax + 1);
-    const ssize_t n = recv(connection.fd.get(), connection.request.data(), connection.request.size(), 0);
+    // not the connection's: a handler that answers at once ends that, and may still look at its query
+    std::vector<std::byte> packet(kRequestMax + 1);
+    const ssize_t n = recv(connection.fd.get(), packet.data(), packet.size(), 0);
     if (n <= 0 || static_cast<size_t>(n) > kRequestMax) {
         connections.erase(id);
         return;
     }
-    connection.request.resize(static_cast<size_t>(n));
-    const auto request = decode_request(connection.request);
+    packet.resize(static_cast<size_t>(n));
+    const auto request = decode_request(packet);
     if (!request) {
         log(Level::warning, "login socket: malformed request", {{"uid", std::to_string(connection.caller.uid)}});
         connections.erase(id);
@@ -133,19 +136,26 @@ void PamServer::Impl::read_request(uint64_t id) {
 }
 
 template <typename Reply>
+bool PamServer::Impl::send_reply(uint64_t id, const Reply& reply) {
+    const auto found = connections.find(id);
+    if (found == connections.end()) return false;  // its deadline passed
+    const Connection connection = std::move(connections.extract(found).mapped());
+    std::vector<std::byte> buffer(kReplyMax);
+    const auto size = encode_reply(reply, buffer);
+    if (!size) log(Level::error, "login socket: a reply could not be encoded", {{"reason", size.error().step}});
+    return size && send(connection.fd.get(), buffer.data(), *size, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+}
+
+template <typename Reply>
 std::function<void(const Reply&)> PamServer::Impl::replier(uint64_t id) {
     return [id, weak = self](const Reply& reply) {
         if (*weak == nullptr) return;
         Impl& server = **weak;
-        const auto found = server.connections.find(id);
-        if (found == server.connections.end()) return;  // its deadline passed
-        std::vector<std::byte> buffer(kReplyMax);
-        const auto size = encode_reply(reply, buffer);
-        if (size)
-            send(found->second.fd.get(), buffer.data(), *size, MSG_NOSIGNAL | MSG_DONTWAIT);
-        else
-            log(Level::error, "login socket: a reply could not be encoded", {{"reason", size.error().step}});
-        server.connections.erase(found);
+        if (server.send_reply(id, reply)) return;
+        // who was not told of the session will not close it
+        if constexpr (std::is_same_v<Reply, SessionReply>)
+            if (reply.answer.verdict == Verdict::permit)
+                server.handler.close_session({reply.session}, [](const CloseReply&) {});
     };
 }
 

@@ -1,0 +1,48 @@
+// Tests that need root, and children that have another user's rights. Process: tests only.
+#pragma once
+
+#include <grp.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <cstdlib>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "common/event_loop.h"
+
+namespace xos::test {
+
+inline constexpr uid_t kTestUid = 65431;
+
+// Skips the running test where it is not root's, or fails it where XOS_TESTS_MUST_RUN=1.
+inline void require_root() {
+    if (geteuid() == 0) return;
+    const char* must_run = std::getenv("XOS_TESTS_MUST_RUN");
+    if (must_run != nullptr && std::string_view(must_run) == "1") FAIL("needs root");
+    SKIP("needs root");
+}
+
+// What body answers in a child that runs as uid and gid, while the loop goes round here.
+inline std::string run_as(EventLoop& loop, uid_t uid, gid_t gid, const std::function<std::string()>& body) {
+    int ends[2];
+    REQUIRE(pipe(ends) == 0);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        if (setgroups(0, nullptr) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0)
+            _exit(1);
+        const std::string answer = body();
+        _exit(write(ends[1], answer.data(), answer.size()) < 0 ? 1 : 0);
+    }
+    close(ends[1]);
+    int status = 0;
+    for (int i = 0; i < 500 && waitpid(pid, &status, WNOHANG) == 0; ++i) sd_event_run(loop.get(), 20'000);
+    char text[65536];
+    const ssize_t n = read(ends[0], text, sizeof text);
+    close(ends[0]);
+    return {text, static_cast<size_t>(n > 0 ? n : 0)};
+}
+
+}  // namespace xos::test

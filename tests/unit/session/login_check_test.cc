@@ -1,0 +1,133 @@
+#include "xosd/session/login_check.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include "common/policy/policy_file.h"
+#include "tests/unit/vo/sample_vo.h"
+
+using namespace xos;
+using namespace std::chrono_literals;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+// A login in which everything agrees; each test spoils one thing.
+struct Login {
+    TrustedVo vo;
+    Policy node_policy = must(parse_policy("- {allow: [login, pty]}", "node policy"));
+    std::string user = "user1";
+    uint32_t uid = kUidMin + 1;
+    VerifiedCredential credential;
+    std::chrono::sys_seconds now = kNow + 1h;
+
+    Login() {
+        vo.bundle = SampleVo().bundle;
+        vo.policy = must(parse_policy("- {allow: all}", "policy of VO physics"));
+        vo.base = kUidMin;
+        for (const Member& member : vo.bundle.members) vo.members.emplace(member.name, &member);
+        credential.attributes = {"physics", vo.bundle.members[0].id, "user1", 1, {"analysis"}, {}};
+        credential.serial = "4a0002";
+        credential.not_before = kNow;
+        credential.not_after = kNow + 12h;
+        credential.public_key.bytes = Bytes(32, 0x41);
+    }
+    std::string refusal() const {
+        const auto grant = check_login(vo, node_policy, user, uid, credential, now);
+        if (grant) return "";
+        CHECK(grant.error().code == Errc::denied);
+        return grant.error().message;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("a login in which everything agrees") {
+    const Login login;
+    const auto grant =
+        check_login(login.vo, login.node_policy, "user1", kUidMin + 1, login.credential, login.now);
+    REQUIRE(grant);
+    CHECK(grant->member->name == "user1");
+    CHECK(grant->uid == kUidMin + 1);
+    CHECK(grant->expires == kNow + 12h);
+    CHECK(grant->pty);
+    CHECK_FALSE(grant->agent_forwarding);  // the node does not allow what the VO does
+    CHECK_FALSE(grant->port_forwarding);
+}
+
+TEST_CASE("a credential that is not this login's is refused") {
+    Login login;
+    SECTION("another VO's") {
+        login.credential.attributes.vo = "bio";
+    }
+    SECTION("another user's") {
+        login.credential.attributes.login = "user2";
+    }
+    SECTION("another person's") {
+        login.credential.attributes.user_id = login.vo.bundle.members[1].id;
+    }
+    SECTION("another number's") {
+        login.credential.attributes.number = 3;
+    }
+    SECTION("another uid at sshd") {
+        login.uid = 1000;
+    }
+    SECTION("not valid yet") {
+        login.credential.not_before = login.now + 1s;
+    }
+    SECTION("not valid any more") {
+        login.credential.not_after = login.now;
+    }
+    SECTION("revoked") {
+        login.credential.serial = "4a0001";
+    }
+    SECTION("a name that is nobody's") {
+        login.user = "user3";
+    }
+    CHECK_FALSE(login.refusal().empty());
+}
+
+TEST_CASE("the VO's word counts over the credential's") {
+    Login login;
+    SECTION("suspended") {
+        login.vo.bundle.members[0].suspended = true;
+        CHECK_THAT(login.refusal(), ContainsSubstring("is suspended"));
+    }
+    SECTION("the VO has ended") {
+        login.vo.bundle.vo.not_after = login.now;
+        CHECK_THAT(login.refusal(), ContainsSubstring("ended at"));
+    }
+    SECTION("a stale bundle, after the clocks' difference") {
+        login.vo.bundle.not_after = login.now - kClockSkew + 1s;
+        CHECK(login.refusal() == "");
+        login.vo.bundle.not_after = login.now - kClockSkew;
+        CHECK_THAT(login.refusal(), ContainsSubstring("is stale since"));
+    }
+    SECTION("its policy") {
+        login.vo.policy =
+            must(parse_policy("- {allow: all}\n- {deny: login, group: analysis}", "policy of VO physics"));
+        CHECK_THAT(login.refusal(), ContainsSubstring("policy of VO physics line 2 denies login"));
+    }
+    SECTION("the node's policy") {
+        login.node_policy.rules.clear();
+        CHECK_THAT(login.refusal(), ContainsSubstring("node policy has no rule that allows login"));
+    }
+}
+
+TEST_CASE("the line for sshd") {
+    const Login login;
+    LoginGrant grant;
+    grant.expires = std::chrono::sys_days(std::chrono::year(2026) / 3 / 4) + 5h + 6min + 7s;
+    const auto line = make_authorized_key(grant, "user1@physics", login.credential);
+    REQUIRE(line);
+    // the blob: "ssh-ed25519" and 32 times 'A', each with its length
+    CHECK(*line ==
+          "cert-authority,restrict,expiry-time=\"20260304050607Z\",principals=\"user1@physics\" "
+          "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB");
+    grant.pty = grant.agent_forwarding = grant.port_forwarding = true;
+    CHECK(make_authorized_key(grant, "user1@physics", login.credential)
+              ->starts_with("cert-authority,restrict,pty,agent-forwarding,port-forwarding,"));
+    VerifiedCredential other = login.credential;
+    other.public_key.type = KeyType::p256;
+    CHECK(make_authorized_key(grant, "user1@physics", other).error().code == Errc::denied);
+}

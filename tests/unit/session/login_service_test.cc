@@ -1,0 +1,189 @@
+#include "xosd/session/login_service.h"
+
+#include <unistd.h>
+
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <filesystem>
+
+#include "common/policy/policy_file.h"
+#include "tests/unit/session/as_root.h"
+#include "tests/unit/ssh/command.h"
+#include "tests/unit/trust/node_state.h"
+#include "tests/unit/verifier/credential_fixture.h"
+#include "xosd/container/pidfd.h"
+
+using namespace xos;
+using namespace xos::test;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+// A node with the real verifier; physics is trusted, user1 has number 7 in it.
+struct Fixture : NodeState {
+    TempDir dir;
+    TestVo ca{"physics"};
+    SampleVo physics = make_live_vo();
+    SigningKey key = *SigningKey::generate();
+    SessionStore sessions{database, loop};
+    std::unique_ptr<VerifierClient> verifier;
+    std::optional<LoginService> service;
+    const uint32_t uid = kUidMin + 7;
+
+    Fixture() {
+        require_root();
+        config.home_root = dir.path / "homes";
+        allow("all");
+        const XosAttributes person = ca.user("user1");
+        physics.bundle.vo.ca_certificate = ca.certificate;
+        physics.bundle.members = {
+            {"user1", person.number, person.user_id, person.groups, person.roles, false}};
+        REQUIRE(trust.apply(physics.seal(), physics.fingerprint()));
+        REQUIRE(sessions.load());
+        VerifierOptions options{.program = std::getenv("XOS_VERIFIER"), .uid = 65432, .gid = 65432};
+        verifier = must(VerifierClient::start(loop.get(), options));
+        service.emplace(loop, config, trust, sessions, *verifier);
+    }
+    void allow(const std::string& actions) {
+        config.policy = must(parse_policy("- {allow: [" + actions + "]}", "node policy"));
+    }
+    std::string certificate() const { return encode_base64(as_bytes(wrap_any(ca.issue("user1", key), key))); }
+    std::string auth_info() const { return "publickey " + std::string(kSshCertType) + " " + certificate(); }
+
+    // The verdict, and what came with it.
+    struct Answer {
+        Verdict verdict = Verdict::unavailable;
+        std::string reason, line, chain, home;
+        uint64_t session = 0;
+        bool there = false;
+    };
+    template <typename Ask>
+    Answer wait(Ask ask) {
+        const auto answer = std::make_shared<Answer>();
+        ask(answer);
+        for (int i = 0; i < 200 && !answer->there; ++i) sd_event_run(loop.get(), 50'000);
+        REQUIRE(answer->there);
+        return *answer;
+    }
+    Answer ask_keys(const std::string& login, uint32_t asked_uid, std::string_view type,
+                    const std::string& blob) {
+        return wait([&](const std::shared_ptr<Answer>& answer) {
+            service->answer_keys({login, asked_uid, type, blob}, [answer](const KeysReply& reply) {
+                *answer = {reply.answer.verdict,
+                           std::string(reply.answer.reason),
+                           std::string(reply.line),
+                           "",
+                           "",
+                           0,
+                           true};
+            });
+        });
+    }
+    Answer open(std::string_view service_name, const std::string& auth,
+                const std::string& login = "user1@physics") {
+        return wait([&](const std::shared_ptr<Answer>& answer) {
+            PamCaller caller{getpid(), 0, UniqueFd(pidfd_open(getpid(), 0))};
+            service->open_session({login, service_name, "desk", "", auth}, std::move(caller),
+                                  [answer](const SessionReply& reply) {
+                                      *answer = {reply.answer.verdict,
+                                                 std::string(reply.answer.reason),
+                                                 "",
+                                                 std::string(reply.chain),
+                                                 std::string(reply.home),
+                                                 reply.session,
+                                                 true};
+                                  });
+        });
+    }
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(Fixture, "a certified key gets its line, for its own login name and uid only") {
+    const Answer answer = ask_keys("user1@physics", uid, kSshCertType, certificate());
+    CHECK(answer.verdict == Verdict::permit);
+    CHECK_THAT(answer.line, ContainsSubstring("cert-authority,restrict,pty"));
+    CHECK_THAT(answer.line, ContainsSubstring("principals=\"user1@physics\""));
+    CHECK(sessions.all().empty());
+    CHECK_FALSE(std::filesystem::exists(config.home_root));  // nothing lasting before the session
+
+    CHECK(ask_keys("user1@physics", 1000, kSshCertType, certificate()).verdict == Verdict::deny);
+    CHECK(ask_keys("user2@physics", uid, kSshCertType, certificate()).verdict == Verdict::deny);
+    CHECK(ask_keys("user1@bio", uid, kSshCertType, certificate()).verdict == Verdict::deny);
+    CHECK(ask_keys("root", 0, kSshCertType, certificate()).verdict == Verdict::deny);
+    CHECK(ask_keys("user1@physics", uid, "ssh-ed25519", certificate()).verdict == Verdict::deny);
+    CHECK(ask_keys("user1@physics", uid, kSshCertType, "AAAA").verdict == Verdict::deny);
+}
+
+TEST_CASE_METHOD(Fixture, "a stolen chain around another key is refused") {
+    const SigningKey thief = *SigningKey::generate();
+    const std::string blob = encode_base64(as_bytes(wrap_any(ca.issue("user1", key), thief)));
+    CHECK(ask_keys("user1@physics", uid, kSshCertType, blob).verdict == Verdict::deny);
+}
+
+TEST_CASE_METHOD(Fixture, "a session has its credential and its home") {
+    const Answer answer = open("sshd", auth_info());
+    INFO(answer.reason);
+    REQUIRE(answer.verdict == Verdict::permit);
+    CHECK_THAT(answer.chain, ContainsSubstring("BEGIN CERTIFICATE"));
+    CHECK(answer.home == config.home_root + "/physics/user1");
+    CHECK(std::filesystem::is_directory(answer.home));
+    REQUIRE(sessions.all().contains(answer.session));
+    const LoginSession& session = sessions.all().at(answer.session);
+    CHECK(session.uid == uid);
+    CHECK(session.login == "user1@physics");
+    CHECK(sessions.find_valid(uid, now_seconds(), {}) == &session);
+    service->close_session({answer.session}, [](const CloseReply&) {});
+    CHECK(sessions.all().empty());
+}
+
+TEST_CASE_METHOD(Fixture, "without a credential: never by sshd, by others as policy says") {
+    CHECK(open("sshd", "").verdict == Verdict::deny);
+    allow("login, pty, submit");
+    CHECK(open("su", "").verdict == Verdict::deny);
+    CHECK(sessions.all().empty());
+    CHECK_FALSE(std::filesystem::exists(config.home_root));
+    allow("su");
+    const Answer answer = open("su", "");
+    REQUIRE(answer.verdict == Verdict::permit);
+    CHECK(answer.chain.empty());
+    CHECK(sessions.find_valid(uid, now_seconds(), {}) == nullptr);
+    CHECK(open("su", "", "user2@physics").verdict == Verdict::deny);
+    CHECK(open("sshd", auth_info()).verdict == Verdict::deny);  // su is not login
+}
+
+TEST_CASE_METHOD(Fixture, "a VO that is given up while the verifier works lets nobody in") {
+    bool answered = false;
+    Verdict verdict = Verdict::permit;
+    service->answer_keys({"user1@physics", uid, kSshCertType, certificate()}, [&](const KeysReply& reply) {
+        answered = true;
+        verdict = reply.answer.verdict;
+    });
+    CHECK_FALSE(answered);
+    REQUIRE(trust.remove("physics"));
+    for (int i = 0; i < 200 && !answered; ++i) sd_event_run(loop.get(), 50'000);
+    CHECK(verdict == Verdict::deny);
+}
+
+TEST_CASE_METHOD(Fixture, "a home that cannot be made refuses the session") {
+    std::filesystem::create_directories(config.home_root + "/physics/user1");  // root's
+    const Answer answer = open("sshd", auth_info());
+    CHECK(answer.verdict == Verdict::unavailable);
+    CHECK_THAT(answer.reason, ContainsSubstring("move it away"));
+    CHECK(sessions.all().empty());
+}
+
+TEST_CASE_METHOD(Fixture, "an account is known while its member is") {
+    const auto verdict_of = [&](std::string_view login) {
+        Verdict verdict = Verdict::unavailable;
+        service->answer_account({login, "cron"},
+                                [&](const AccountReply& reply) { verdict = reply.answer.verdict; });
+        return verdict;
+    };
+    CHECK(verdict_of("user1@physics") == Verdict::permit);
+    CHECK(verdict_of("user2@physics") == Verdict::deny);
+    CHECK(verdict_of("user1@bio") == Verdict::deny);
+    physics.bundle.serial = 8;
+    physics.bundle.members[0].suspended = true;
+    REQUIRE(trust.apply(physics.seal(), ""));
+    CHECK(verdict_of("user1@physics") == Verdict::deny);
+}
