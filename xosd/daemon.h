@@ -26,6 +26,8 @@ class Daemon {
         std::string config_path;
     };
 
+    // Owns nothing yet: start() makes the whole.
+    Daemon(EventLoop& l, Options o) : loop(l), options(std::move(o)) {}
     // Everything loaded and listening; what is visible outside follows what is stored.
     static Outcome<std::unique_ptr<Daemon>> start(EventLoop& loop, Options options);
 
@@ -47,7 +49,6 @@ class Daemon {
     std::unique_ptr<ControlServer> control;
 
   private:
-    Daemon(EventLoop& l, Options o) : loop(l), options(std::move(o)) {}
     Outcome<void> load();
     Outcome<void> listen();
 };

@@ -40,7 +40,9 @@ void send_reply(sd_varlink* link, Outcome<ControlReply> outcome) {
             return send_failure(link, Failure{Errc::system, "cannot pass a descriptor"});
         (void)outcome->fd.release();  // the link owns it now
     }
-    sd_varlink_reply(link, outcome->parameters.variant());
+    // a reply that is too long for one message must not leave the caller waiting
+    if (const int r = sd_varlink_reply(link, outcome->parameters.variant()); r < 0)
+        send_failure(link, Failure{Errc::system, "the answer cannot be sent: it is too long"});
 }
 
 }  // namespace

@@ -1,0 +1,178 @@
+#include "xosd/control/control_server.h"
+
+#include <systemd/sd-varlink.h>
+#include <unistd.h>
+
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <filesystem>
+#include <stdexcept>
+
+#include "tests/unit/session/as_root.h"
+#include "tests/unit/ssh/command.h"
+#include "tests/unit/trust/node_state.h"
+#include "xosd/container/pidfd.h"
+#include "xosd/control/interfaces.h"
+#include "xosd/control/methods.h"
+#include "xosd/daemon.h"
+
+using namespace xos;
+using namespace xos::test;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+// "ERROR PARAMETERS" or "PARAMETERS", as a client sees them.
+std::string call(const std::string& address, const std::string& method, const Json& parameters) {
+    sd_varlink* link = nullptr;
+    if (sd_varlink_connect_address(&link, address.c_str()) < 0) return "no connection";
+    sd_json_variant* reply = nullptr;
+    const char* error = nullptr;
+    if (sd_varlink_call(link, method.c_str(), parameters.variant(), &reply, &error) < 0) return "no answer";
+    return (error != nullptr ? error + std::string(" ") : "") +
+           Json::adopt(sd_json_variant_ref(reply)).format();
+}
+
+struct Fixture {
+    TempDir dir;
+    std::string path = dir.path / "control";
+    EventLoop loop = must(EventLoop::create());
+    std::unique_ptr<ControlServer> server;
+
+    Fixture() {
+        require_root();
+        std::filesystem::permissions(dir.path, std::filesystem::perms(0755));
+        server = must(ControlServer::start(loop, path));
+        REQUIRE(server->add_interface(&xos_interface_node));
+    }
+    std::string ask(const std::string& method, const Json& parameters = JsonObject().build(), uid_t uid = 0) {
+        return run_as(loop, uid, uid, [&] { return call(path, method, parameters); });
+    }
+    void bind(const char* name, ControlMethod method) { REQUIRE(server->bind(name, std::move(method))); }
+};
+
+// The real methods over a daemon that has VOs and sessions, and neither jobs nor logins.
+struct DaemonFixture : Fixture {
+    Daemon daemon{loop, {"/nonexistent/node.yaml"}};
+    DaemonFixture() {
+        daemon.database = std::make_unique<Database>(must(Database::open(":memory:")));
+        daemon.ledger = std::make_unique<UidLedger>(must(UidLedger::open(*daemon.database)));
+        daemon.trust = std::make_unique<TrustStore>(loop, *daemon.database, *daemon.ledger, daemon.config);
+        REQUIRE(daemon.trust->load());
+        daemon.sessions = std::make_unique<SessionStore>(*daemon.database, loop);
+        REQUIRE(daemon.sessions->load());
+        server = must(ControlServer::start(loop, path + "2"));
+        path += "2";
+        for (const auto bind_all : {bind_node_methods, bind_trust_methods, bind_session_methods})
+            REQUIRE(bind_all(*server, daemon));
+    }
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(Fixture, "a method knows its caller and answers, at once or later") {
+    Respond later;
+    bind("org.xtreemos.test.Who", [](const Caller& caller, const Json& parameters, Respond respond) {
+        const JsonNode root = parameters.root();
+        respond(ControlReply{JsonObject()
+                                 .set("uid", Json::integer(caller.uid))
+                                 .set("word", Json::string(root.string("word", 10).value_or("none")))
+                                 .build(),
+                             {}});
+    });
+    bind("org.xtreemos.test.Later",
+         [&](const Caller&, const Json&, Respond respond) { later = std::move(respond); });
+    CHECK(ask("org.xtreemos.test.Who", JsonObject().set("word", Json::string("hi")).build()) ==
+          R"({"uid":0,"word":"hi"})");
+    CHECK(ask("org.xtreemos.test.Who", JsonObject().build(), kTestUid) == R"({"uid":65431,"word":"none"})");
+    auto timer =
+        loop.after(std::chrono::milliseconds(200), [&] { later(ControlReply{JsonObject().build(), {}}); });
+    CHECK(ask("org.xtreemos.test.Later") == "{}");
+    CHECK_THAT(ask("org.xtreemos.test.Nothing"), ContainsSubstring("org.varlink.service.MethodNotFound"));
+}
+
+TEST_CASE_METHOD(Fixture, "failures have a code and a message") {
+    bind("org.xtreemos.test.Fail", [](const Caller&, const Json&, const Respond& respond) {
+        respond(failure(Errc::conflict, "it's taken"));
+    });
+    bind("org.xtreemos.test.Throw",
+         [](const Caller&, const Json&, const Respond&) { throw std::runtime_error("bad"); });
+    bind("org.xtreemos.test.Long", [](const Caller&, const Json&, const Respond& respond) {
+        respond(ControlReply{JsonObject().set("text", Json::string(std::string(17 << 20, 'x'))).build(), {}});
+    });
+    CHECK(ask("org.xtreemos.test.Fail") ==
+          R"(org.xtreemos.Node.Failed {"code":"conflict","message":"it's taken"})");
+    CHECK_THAT(ask("org.xtreemos.test.Throw"), ContainsSubstring(R"("code":"system")"));
+    CHECK_THAT(ask("org.xtreemos.test.Long"), ContainsSubstring("too long"));
+    for (const Errc code : {Errc::not_found, Errc::denied, Errc::invalid, Errc::unavailable, Errc::timeout})
+        CHECK(errc_name(code) != "system");
+}
+
+TEST_CASE_METHOD(Fixture, "a caller that goes while its answer is made costs nothing") {
+    std::vector<Respond> pending;
+    bind("org.xtreemos.test.Wait",
+         [&](const Caller&, const Json&, Respond respond) { pending.push_back(std::move(respond)); });
+    bind("org.xtreemos.test.Now", [](const Caller&, const Json&, const Respond& respond) {
+        respond(ControlReply{JsonObject().build(), {}});
+    });
+    for (size_t i = 0; i < 40; ++i) {  // more than one user may have at a time
+        run_as(loop, kTestUid, kTestUid, [&]() -> std::string {
+            sd_varlink* link = nullptr;
+            if (sd_varlink_connect_address(&link, path.c_str()) < 0) _exit(1);
+            sd_varlink_send(link, "org.xtreemos.test.Wait", nullptr);
+            sd_varlink_flush(link);
+            _exit(0);
+        });
+        for (int round = 0; round < 20 && pending.size() <= i; ++round) sd_event_run(loop.get(), 10'000);
+    }
+    int rounds = 0;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(300);
+    for (; std::chrono::steady_clock::now() < end; ++rounds) sd_event_run(loop.get(), 100'000);
+    CHECK(rounds < 100);  // it sleeps
+    CHECK(ask("org.xtreemos.test.Now", JsonObject().build(), kTestUid) == "{}");
+    for (const Respond& respond : pending) respond(ControlReply{JsonObject().build(), {}});
+    CHECK(ask("org.xtreemos.test.Now", JsonObject().build(), kTestUid) == "{}");
+}
+
+TEST_CASE_METHOD(DaemonFixture, "what changes the node is root's to ask") {
+    const Json apply = JsonObject().set("bundle", Json::string("{}")).build();
+    const Json vo = JsonObject().set("vo", Json::string("physics")).build();
+    for (const auto& [method, parameters] : {std::pair{"org.xtreemos.Trust.Apply", apply},
+                                             {"org.xtreemos.Trust.Remove", vo},
+                                             {"org.xtreemos.Node.Reload", JsonObject().build()}})
+        CHECK_THAT(ask(method, parameters, kTestUid), ContainsSubstring(R"("code":"denied")"));
+    CHECK_THAT(ask("org.xtreemos.Trust.Apply", apply), ContainsSubstring("no bundle of a VO"));
+    CHECK_THAT(ask("org.xtreemos.Trust.Remove", vo), ContainsSubstring("is not trusted here"));
+    CHECK_THAT(ask("org.xtreemos.Trust.Apply", vo), ContainsSubstring("InvalidParameter"));
+}
+
+TEST_CASE_METHOD(DaemonFixture, "everybody may ask what is no secret, and sees the own sessions only") {
+    const SampleVo physics = make_live_vo();
+    REQUIRE(daemon.trust->apply(physics.seal(), physics.fingerprint()));
+    LoginSession session;
+    session.login = "user1@physics";
+    session.uid = kUidMin + 1;
+    REQUIRE(daemon.sessions->open(std::move(session), getpid(), UniqueFd(pidfd_open(getpid(), 0))));
+    CHECK_THAT(ask("org.xtreemos.Trust.ListVos", JsonObject().build(), kTestUid),
+               ContainsSubstring(physics.fingerprint()));
+    CHECK_THAT(ask("org.xtreemos.Node.Status", JsonObject().build(), kTestUid),
+               ContainsSubstring(R"("accounts":2)"));
+    const Json question = JsonObject()
+                              .set("login", Json::string("user1@physics"))
+                              .set("action", Json::string("submit"))
+                              .build();
+    CHECK_THAT(ask("org.xtreemos.Node.Explain", question, kTestUid), ContainsSubstring(R"("permit":false)"));
+    CHECK(ask("org.xtreemos.Session.ListSessions", JsonObject().build(), kTestUid) == R"({"sessions":[]})");
+    CHECK_THAT(ask("org.xtreemos.Session.ListSessions", JsonObject().build(), kUidMin + 1),
+               ContainsSubstring("user1@physics"));
+    CHECK_THAT(ask("org.xtreemos.Session.ListSessions"), ContainsSubstring("user1@physics"));
+}
+
+TEST_CASE_METHOD(DaemonFixture, "the interfaces describe themselves") {
+    for (const auto& [name, method] : {std::pair{"org.xtreemos.Node", "method Explain("},
+                                       {"org.xtreemos.Trust", "method Apply("},
+                                       {"org.xtreemos.Session", "method ListSessions("}}) {
+        const std::string text = ask("org.varlink.service.GetInterfaceDescription",
+                                     JsonObject().set("interface", Json::string(name)).build());
+        CHECK_THAT(text, ContainsSubstring(method));
+    }
+}
