@@ -77,11 +77,12 @@ std::string make_sshd_config(const std::vector<std::string>& vos) {
 }
 
 Outcome<std::string> install_sshd_config(std::string_view text) {
+    if (access(kSshd, X_OK) != 0) return "no sshd";
     const auto before = read_file(kSshdConfig, 64 * 1024);
     if (before && *before == text) return "unchanged";
     if (auto written = write_file_atomically(kSshdConfig, text, 0644); !written)
         return std::unexpected(written.error());
-    if (access(kSshd, X_OK) == 0 && run({kSshd, "-t"}) != 0) {
+    if (run({kSshd, "-t"}) != 0) {
         if (before)
             (void)write_file_atomically(kSshdConfig, *before, 0644);
         else

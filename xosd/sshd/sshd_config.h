@@ -17,7 +17,8 @@ namespace xos {
 std::string make_sshd_config(const std::vector<std::string>& vos);
 
 // Puts text in place and makes a running sshd read it. A configuration that sshd -t refuses is taken back, so that a
-// fault of ours never shuts local users out. Answers "unchanged" or "reloaded" or "written" (no sshd is running).
+// fault of ours never shuts local users out. Answers "unchanged", "reloaded", "written" (no sshd is running) or "no sshd" (none is
+// installed).
 Outcome<std::string> install_sshd_config(std::string_view text);
 
 }  // namespace xos
