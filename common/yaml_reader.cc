@@ -38,9 +38,12 @@ bool too_deep(std::string_view text) {
 }
 
 // An alias can make a short text stand for an endless or enormous tree: there are none in our files.
-class AliasRefuser : public YAML::EventHandler {
+class EventChecker : public YAML::EventHandler {
   public:
-    void OnDocumentStart(const YAML::Mark&) override {}
+    // YAML::Load() reads the first document only: rules after a "---" would silently not be there
+    void OnDocumentStart(const YAML::Mark& mark) override {
+        if (++documents_ > 1) throw YAML::ParserException(mark, "expected one document; remove the '---'");
+    }
     void OnDocumentEnd() override {}
     void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
     void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
@@ -53,13 +56,16 @@ class AliasRefuser : public YAML::EventHandler {
     void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
                     YAML::EmitterStyle::value) override {}
     void OnMapEnd() override {}
+
+  private:
+    int documents_ = 0;
 };
 
-void refuse_aliases(const std::string& text) {
+void check_events(const std::string& text) {
     std::istringstream stream(text);
     YAML::Parser parser(stream);
-    AliasRefuser refuser;
-    while (parser.HandleNextDocument(refuser)) {
+    EventChecker checker;
+    while (parser.HandleNextDocument(checker)) {
     }
 }
 
@@ -82,7 +88,7 @@ Outcome<YAML::Node> parse_yaml(std::string_view text, std::string_view source) {
     if (too_deep(text)) return failure(Errc::invalid, "{}: nested deeper than {} levels", source, kDepthMax);
     try {
         const std::string whole(text);
-        refuse_aliases(whole);
+        check_events(whole);
         return YAML::Load(whole);
     } catch (const YAML::Exception& error) {
         return failure(Errc::invalid, "{}:{}:{}: {}", source, error.mark.line + 1, error.mark.column + 1,
@@ -102,8 +108,7 @@ Outcome<void> check_keys(std::string_view source, const YAML::Node& node,
         if (std::ranges::find(known, key) == known.end())
             return yaml_failure(source, item.first,
                                 compose("one of {}; '{}' is not a known key", names, key));
-        if (!seen.insert(key).second)
-            return yaml_failure(source, item.first, compose("'{}' only once", key));
+        if (!seen.insert(key).second) return yaml_failure(source, item.first, compose("'{}' only once", key));
     }
     return {};
 }

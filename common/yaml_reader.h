@@ -1,7 +1,8 @@
 // Strict reading of YAML: every key is known, every error has a line and a column.
 //
 // Owns: the only use of yaml-cpp and the conversion of its exceptions. Process: programs only.
-// Trusts: nothing; text is capped at 256 KiB and 32 levels before the library sees it, aliases are refused.
+// Trusts: nothing; text is capped at 256 KiB and 32 levels before the library sees it, aliases and a second
+// document are refused.
 #pragma once
 
 #include <yaml-cpp/yaml.h>
