@@ -2,17 +2,26 @@
 
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cstring>
 #include <ctime>
 #include <map>
+#include <ranges>
 
 namespace xos {
 namespace {
 
+constexpr size_t kIndentMax = 32;
+
 std::string plain(std::string_view text) {
     std::string out(text);
-    for (char& c : out)
-        if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) c = '?';
+    for (size_t i = 0; i < out.size(); ++i) {
+        const auto c = static_cast<unsigned char>(out[i]);
+        const bool c1 =
+            c >= 0x80 && c < 0xa0 && i > 0 && out[i - 1] == '\xc2';  // U+0080-U+009F: CSI is one of them
+        if (c < ' ' || c == 0x7f || c1) out[i] = '?';
+        if (c1) out[i - 1] = '?';
+    }
     return out;
 }
 
@@ -42,19 +51,14 @@ std::string cpu_text(uint64_t usec) {
     return compose("{}:{:02}.{:02}", centis / 6000, centis / 100 % 60, centis % 100);
 }
 
-using Children = std::multimap<int64_t, const ProcessView*>;
-
-void format_branch(const Children& children, const ProcessView& process, const std::string& indent, size_t width,
-                   std::string& out) {
+std::string process_line(const ProcessView& process, size_t depth, size_t width) {
     std::string line = compose("{:>8} {:>6}  {:<2} {:<14} {:>9}  {}{}{}", process.pid,
-                                   process.container_pid == 0 ? "?" : std::to_string(process.container_pid),
-                                   process.state, clock_text(process.started_usec / 1000000), cpu_text(process.cpu_usec),
-                                   indent, plain(process.command), process.escaped ? "  (escaped from the job)" : "");
+                               process.container_pid == 0 ? "?" : std::to_string(process.container_pid),
+                               plain(process.state), clock_text(process.started_usec / 1000000),
+                               cpu_text(process.cpu_usec), std::string(2 * std::min(depth, kIndentMax), ' '),
+                               plain(process.command), process.escaped ? "  (escaped from the job)" : "");
     if (width != 0 && line.size() > width) line.resize(width);
-    out += line + "\n";
-    const auto [first, last] = children.equal_range(process.pid);
-    for (auto child = first; child != last; ++child)
-        format_branch(children, *child->second, indent + "  ", width, out);
+    return line + "\n";
 }
 
 }  // namespace
@@ -95,41 +99,50 @@ Outcome<ProcessView> read_process_view(const JsonNode& node) {
 
 std::string describe_end(const JobView& job) {
     if (job.state != "ended") return job.state;
-    if (!job.wait_status) return job.reason.empty() ? "ended, how is not known" : "ended: " + job.reason;
+    if (!job.wait_status)
+        return job.reason.empty() ? "ended, how is not known" : "ended: " + plain(job.reason);
     const int status = *job.wait_status;
     if (WIFEXITED(status)) return compose("exited {}", WEXITSTATUS(status));
     const char* name = sigabbrev_np(WTERMSIG(status));
     return compose("killed by SIG{}{}", name == nullptr ? std::to_string(WTERMSIG(status)) : name,
-                       WCOREDUMP(status) ? " (core dumped)" : "");
+                   WCOREDUMP(status) ? " (core dumped)" : "");
 }
 
 std::string format_jobs(const std::vector<JobView>& jobs) {
-    std::string out = compose("{:<8} {:<20} {:<14} {:<14} {:>9} {:>4}  {}\n", "JOB", "STATE", "SUBMITTED", "ENDED",
-                                  "CPU", "CKPT", "COMMAND");
+    std::string out = compose("{:<8} {:<20} {:<14} {:<14} {:>9} {:>4}  {}\n", "JOB", "STATE", "SUBMITTED",
+                              "ENDED", "CPU", "CKPT", "COMMAND");
     for (const JobView& job : jobs) {
         const bool told = job.state != "ended" || job.wait_status;
-        out += compose("{:<8} {:<20} {:<14} {:<14} {:>9} {:>4}  {}{}\n", job.job, told ? describe_end(job) : "ended",
-                           clock_text(job.submitted), clock_text(job.ended), cpu_text(job.cpu_usec),
-                       job.generation == 0 ? "-" : std::to_string(job.generation), plain(job.command),
-                       told ? "" : "  (" + (job.reason.empty() ? "how is not known" : plain(job.reason)) + ")");
+        out += compose(
+            "{:<8} {:<20} {:<14} {:<14} {:>9} {:>4}  {}{}\n", job.job, told ? describe_end(job) : "ended",
+            clock_text(job.submitted), clock_text(job.ended), cpu_text(job.cpu_usec),
+            job.generation == 0 ? "-" : std::to_string(job.generation), plain(job.command),
+            told ? "" : "  (" + (job.reason.empty() ? "how is not known" : plain(job.reason)) + ")");
     }
     return out;
 }
 
 std::string format_process_tree(const std::vector<ProcessView>& processes, size_t width) {
-    Children children;
+    std::map<int64_t, std::vector<const ProcessView*>> children;
     std::map<int64_t, const ProcessView*> known;
     for (const ProcessView& process : processes) known[process.pid] = &process;
-    std::vector<const ProcessView*> roots;
-    for (const ProcessView& process : processes) {
+    std::vector<std::pair<const ProcessView*, size_t>> next;  // with its depth; the last one comes first
+    for (const ProcessView& process : processes | std::views::reverse) {
         if (process.parent != process.pid && known.contains(process.parent))
-            children.emplace(process.parent, &process);
+            children[process.parent].push_back(&process);
         else
-            roots.push_back(&process);
+            next.emplace_back(&process, 0);
     }
     std::string out =
         compose("{:>8} {:>6}  {:<2} {:<14} {:>9}  {}\n", "PID", "INSIDE", "ST", "STARTED", "CPU", "COMMAND");
-    for (const ProcessView* root : roots) format_branch(children, *root, "", width, out);
+    // no recursion: a job may make a chain as long as it likes
+    while (!next.empty()) {
+        const auto [process, depth] = next.back();
+        next.pop_back();
+        out += process_line(*process, depth, width);
+        if (const auto found = children.find(process->pid); found != children.end())
+            for (const ProcessView* child : found->second) next.emplace_back(child, depth + 1);
+    }
     return out;
 }
 

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <termios.h>
 
 #include <csignal>
@@ -48,21 +49,33 @@ bool write_all(int fd, std::string_view bytes) {
     return true;
 }
 
-UniqueFd watch_signals(bool terminal) {
-    sigset_t set;
-    sigemptyset(&set);
-    if (terminal) {
-        sigaddset(&set, SIGWINCH);
-    } else {
-        for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, number);
+// Signals that are to be passed on, as a descriptor; they are blocked as long as it lives.
+class BlockedSignals {
+  public:
+    explicit BlockedSignals(bool terminal) {
+        sigset_t set;
+        sigemptyset(&set);
+        if (terminal) {
+            sigaddset(&set, SIGWINCH);
+        } else {
+            for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, number);
+        }
+        sigprocmask(SIG_BLOCK, &set, &before_);
+        fd_.reset(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
     }
-    sigprocmask(SIG_BLOCK, &set, nullptr);
-    return UniqueFd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-}
+    ~BlockedSignals() { sigprocmask(SIG_SETMASK, &before_, nullptr); }
+    BlockedSignals(const BlockedSignals&) = delete;
+    BlockedSignals& operator=(const BlockedSignals&) = delete;
+    int get() const { return fd_.get(); }
+
+  private:
+    sigset_t before_{};
+    UniqueFd fd_;
+};
 
 class Relay {
   public:
-    Relay(UniqueFd stream, bool terminal) : stream_(std::move(stream)), signals_(watch_signals(terminal)) {
+    Relay(UniqueFd stream, bool terminal) : stream_(std::move(stream)), signals_(terminal) {
         signal(SIGPIPE, SIG_IGN);
     }
     Outcome<StreamEnd> run();
@@ -70,10 +83,14 @@ class Relay {
   private:
     void pass_input();
     void pass_signal();
+    void send_pending();
     bool read_stream();  // false: the stream has ended
     bool take(const Frame& frame);
 
-    UniqueFd stream_, signals_;
+    UniqueFd stream_;
+    BlockedSignals signals_;
+    std::string
+        pending_;  // for the job; a job that does not read must not keep us from reading what it writes
     FrameReader reader_;
     bool input_open_ = true;
     Outcome<StreamEnd> end_ = StreamEnd{};
@@ -85,10 +102,10 @@ void Relay::pass_input() {
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
     if (n <= 0) {
         input_open_ = false;
-        write_all(stream_.get(), encode_frame(FrameType::stdin_eof));
+        pending_ += encode_frame(FrameType::stdin_eof);
         return;
     }
-    write_all(stream_.get(), encode_frame(FrameType::stdin_data, {buffer, static_cast<size_t>(n)}));
+    pending_ += encode_frame(FrameType::stdin_data, {buffer, static_cast<size_t>(n)});
 }
 
 void Relay::pass_signal() {
@@ -97,24 +114,41 @@ void Relay::pass_signal() {
     if (info.ssi_signo == SIGWINCH) {
         winsize size{};
         if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
-            write_all(stream_.get(), encode_window_size(FrameType::window_size, size.ws_row, size.ws_col));
+            pending_ += encode_window_size(FrameType::window_size, size.ws_row, size.ws_col);
     } else {
-        write_all(stream_.get(), encode_number(FrameType::signal, info.ssi_signo));
+        pending_ += encode_number(FrameType::signal, info.ssi_signo);
+    }
+}
+
+void Relay::send_pending() {
+    const ssize_t n = send(stream_.get(), pending_.data(), pending_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n > 0) pending_.erase(0, static_cast<size_t>(n));
+    // the job's end stays readable: what it still has to say comes from there
+    if (n < 0 && errno != EAGAIN && errno != EINTR) {
+        pending_.clear();
+        input_open_ = false;
     }
 }
 
 bool Relay::take(const Frame& frame) {
     switch (frame.type) {
-        case FrameType::stdout_data: write_all(STDOUT_FILENO, frame.payload); return true;
-        case FrameType::stderr_data: write_all(STDERR_FILENO, frame.payload); return true;
-        case FrameType::exit_status: end_->wait_status = parse_number(frame); return false;
+        case FrameType::stdout_data:
+            write_all(STDOUT_FILENO, frame.payload);
+            return true;
+        case FrameType::stderr_data:
+            write_all(STDERR_FILENO, frame.payload);
+            return true;
+        case FrameType::exit_status:
+            end_->wait_status = parse_number(frame);
+            return false;
         case FrameType::exec_error: {
             const int error = parse_number(frame).value_or(0);
             const std::string what = frame.payload.size() > 4 ? frame.payload.substr(4) : "the command";
             end_->exec_error = "cannot execute " + what + ": " + strerror(error);
             return false;
         }
-        default: return true;  // answers to signals
+        default:
+            return true;  // answers to signals
     }
 }
 
@@ -137,13 +171,18 @@ bool Relay::read_stream() {
 
 Outcome<StreamEnd> Relay::run() {
     while (true) {
-        pollfd fds[] = {{stream_.get(), POLLIN, 0}, {signals_.get(), POLLIN, 0}, {input_open_ ? STDIN_FILENO : -1, POLLIN, 0}};
+        const short stream_events = pending_.empty() ? POLLIN : POLLIN | POLLOUT;
+        const bool wants_input = input_open_ && pending_.empty();
+        pollfd fds[] = {{stream_.get(), stream_events, 0},
+                        {signals_.get(), POLLIN, 0},
+                        {wants_input ? STDIN_FILENO : -1, POLLIN, 0}};
         if (poll(fds, 3, -1) < 0) {
             if (errno == EINTR) continue;
             return failure_errno(errno, "cannot wait for the job's output");
         }
         if (fds[1].revents != 0) pass_signal();
-        if (fds[0].revents != 0 && !read_stream()) return end_;
+        if ((fds[0].revents & POLLOUT) != 0) send_pending();
+        if ((fds[0].revents & ~POLLOUT) != 0 && !read_stream()) return end_;
         if (fds[2].revents != 0) pass_input();
     }
 }
