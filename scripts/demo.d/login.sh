@@ -64,7 +64,7 @@ must user1@desk "xos login user1@physics --credential user1.cred"
 
 # user1's public credential, wrapped by a thief around a key of his own
 copy desk:/home/user1/user1.cred desk:/tmp/stolen.cred
-must thief@desk 'ssh-keygen -q -t ed25519 -N "" -f k && ssh-keygen -q -s k -I theft -n user1@physics -O "extension:xos-cert@xtreemos.org=$(cat /tmp/stolen.cred)" k.pub'
+must thief@desk 'ssh-keygen -q -t ed25519 -N "" -f k && chain=$(cat /tmp/stolen.cred; echo .) && ssh-keygen -q -s k -I theft -n user1@physics -O "extension:xos-cert@xtreemos.org=${chain%.}" k.pub'
 refused thief@desk 'ssh -i k user1@physics@node id'
 node_log
 
