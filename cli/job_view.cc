@@ -106,10 +106,13 @@ std::string describe_end(const JobView& job) {
 std::string format_jobs(const std::vector<JobView>& jobs) {
     std::string out = compose("{:<8} {:<20} {:<14} {:<14} {:>9} {:>4}  {}\n", "JOB", "STATE", "SUBMITTED", "ENDED",
                                   "CPU", "CKPT", "COMMAND");
-    for (const JobView& job : jobs)
-        out += compose("{:<8} {:<20} {:<14} {:<14} {:>9} {:>4}  {}\n", job.job, describe_end(job),
+    for (const JobView& job : jobs) {
+        const bool told = job.state != "ended" || job.wait_status;
+        out += compose("{:<8} {:<20} {:<14} {:<14} {:>9} {:>4}  {}{}\n", job.job, told ? describe_end(job) : "ended",
                            clock_text(job.submitted), clock_text(job.ended), cpu_text(job.cpu_usec),
-                           job.generation == 0 ? "-" : std::to_string(job.generation), plain(job.command));
+                       job.generation == 0 ? "-" : std::to_string(job.generation), plain(job.command),
+                       told ? "" : "  (" + (job.reason.empty() ? "how is not known" : plain(job.reason)) + ")");
+    }
     return out;
 }
 

@@ -45,9 +45,10 @@ Outcome<UniqueFd> make_timer() {
 }  // namespace
 
 Agent::Agent(EventSource source, ProcessFiles files, UniqueFd listener, UniqueFd timer)
-    : tracker_(std::move(source), std::move(files),
-               [this](const AgentMessage& message, bool vital) { outbox_.send(message, vital); },
-               [this] { bind_waiting(); }),
+    : tracker_(
+          std::move(source), std::move(files),
+          [this](const AgentMessage& message, bool vital) { outbox_.send(message, vital); },
+          [this] { bind_waiting(); }),
       listener_(std::move(listener)),
       timer_(std::move(timer)) {}
 
@@ -103,7 +104,8 @@ void Agent::read_requests() {
         auto received = receive_agent_message(outbox_.socket());
         if (!received) {
             if (received.error().code == Errc::invalid)
-                log(Level::error, "xosd sent something that is no request", {{"reason", received.error().step}});
+                log(Level::error, "xosd sent something that is no request",
+                    {{"reason", received.error().step}});
             outbox_.disconnect();
             break;
         }
@@ -144,7 +146,8 @@ void Agent::handle(ReceivedMessage received) {
                        greet();
                    },
                    [&](Bind& bind) {
-                       if (received.fds.size() == 1) tracker_.bind(std::move(bind), std::move(received.fds.front()));
+                       if (received.fds.size() == 1)
+                           tracker_.bind(std::move(bind), std::move(received.fds.front()));
                    },
                    [&](const WatchMain& watch) { tracker_.watch_main(watch); },
                    [&](const Unbind& unbind) { tracker_.unbind(unbind); },
@@ -158,8 +161,9 @@ void Agent::handle(ReceivedMessage received) {
 void Agent::greet() {
     greeted_ = true;
     const std::vector<int> fds = tracker_.source().descriptors();
-    outbox_.send(Welcome{.pid = getpid(), .filtered = tracker_.source().filtered(), .waiting = !tracker_.started()},
-                 true, fds);
+    outbox_.send(
+        Welcome{.pid = getpid(), .filtered = tracker_.source().filtered(), .waiting = !tracker_.started()},
+        true, fds);
     tracker_.send_state();
 }
 

@@ -27,11 +27,14 @@ struct alignas(8) RawMessage {
 };
 
 // The compiler must not move a store across: after SIGKILL the successor sees the stores in program order.
-void order() { std::atomic_signal_fence(std::memory_order_seq_cst); }
+void order() {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+}
 
 }  // namespace
 
-// Write-ahead: a commit is the store to done. Before it the message counts as not read, after it pending is applied.
+// Write-ahead: a commit is the store to done. Before it the message counts as not read, after it pending is
+// applied.
 struct AgentState {
     uint64_t magic;
     volatile uint32_t done;  // messages of the batch that are dealt with
@@ -60,7 +63,9 @@ void clear_batch(AgentState& state) {
 
 }  // namespace
 
-void EventSource::Unmap::operator()(AgentState* state) const { munmap(state, kAgentStateSize); }
+void EventSource::Unmap::operator()(AgentState* state) const {
+    munmap(state, kAgentStateSize);
+}
 
 EventSource::EventSource() = default;
 EventSource::EventSource(EventSource&&) noexcept = default;
@@ -89,8 +94,8 @@ int EventSource::fd(AgentFd which) const {
 }
 
 Outcome<void> EventSource::map_state() {
-    void* memory =
-        mmap(nullptr, kAgentStateSize, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd(AgentFd::state), 0);
+    void* memory = mmap(nullptr, kAgentStateSize, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+                        fd(AgentFd::state), 0);
     if (memory == MAP_FAILED) return failure_errno(errno, "cannot map the agent's state");
     state_.reset(static_cast<AgentState*>(memory));
     if (state_->magic == 0) state_->magic = kStateMagic;
@@ -173,7 +178,9 @@ void EventSource::publish(uint32_t slot, const TrackingCounters& counters) {
     state_->counters.at(slot) = counters;
 }
 
-TrackingCounters EventSource::counters(uint32_t slot) const { return state_->counters.at(slot); }
+TrackingCounters EventSource::counters(uint32_t slot) const {
+    return state_->counters.at(slot);
+}
 
 uint64_t EventSource::passed(uint32_t slot) const {
     if (!filtered_) return state_->counters.at(slot).received;
@@ -189,7 +196,9 @@ uint64_t EventSource::gap() const {
     return sum;
 }
 
-bool EventSource::take_overflow() { return std::exchange(overflow_, false); }
+bool EventSource::take_overflow() {
+    return std::exchange(overflow_, false);
+}
 
 uint32_t EventSource::origin(int32_t tgid) const {
     if (!filtered_) return 0;

@@ -1,8 +1,9 @@
 // Where process events come from: the socket, the filter's counters, and a batch that outlives the agent.
 //
-// Owns: the agent's inherited descriptors and the mapped state. Process: the agent; xosd holds the same descriptors, so
-// that a successor reads on where this one was killed: messages taken from the socket lie in the shared state until
-// they are committed. Trusts: messages only if the kernel sent them; maps are read-only here.
+// Owns: the agent's inherited descriptors and the mapped state. Process: the agent; xosd holds the same
+// descriptors, so that a successor reads on where this one was killed: messages taken from the socket lie in
+// the shared state until they are committed. Trusts: messages only if the kernel sent them; maps are
+// read-only here.
 #pragma once
 
 #include <array>

@@ -2,6 +2,7 @@
 #include <filesystem>
 
 #include "common/log.h"
+#include "xosd/checkpoint/frozen_cgroup.h"
 #include "xosd/job/job_service.h"
 
 namespace xos {
@@ -56,6 +57,8 @@ Outcome<void> JobService::recover_running(const Job& job) {
     }
     Live& live = live_[job.id];
     live.cgroup = std::make_unique<JobCgroup>(*std::move(cgroup));
+    // a dump that died with xosd has left it frozen
+    if (auto thawed = write_cgroup(live.cgroup->fd(), "cgroup.freeze", '0'); !thawed) return thawed;
     const auto bound = agent_->bound_jobs();
     if (std::ranges::find(bound, job_name(job.id)) == bound.end())
         if (auto again = agent_->bind(job_name(job.id), live.cgroup->fd(), live.cgroup->path()); !again) return again;

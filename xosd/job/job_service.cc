@@ -97,7 +97,11 @@ void JobService::run(uint32_t uid, const Json& parameters, OnJob done) {
     job.submitted = now_seconds();
     const auto id = store_.add(std::move(job));
     if (!id) return done(std::unexpected(id.error()));
-    const Job& added = *store_.find(*id);
+    Job added = *store_.find(*id);
+    if (added.request.mode == JobMode::batch && added.request.output.empty()) {
+        added.request.output = default_output(owner->home, *id);
+        if (auto stored = store_.update(added); !stored) return done(std::unexpected(stored.error()));
+    }
     log(Level::info, "job submitted",
         {{"job", job_name(*id)}, {"user", added.login}, {"command", added.request.argv.front()}});
     auto live = make_live(added);

@@ -1,11 +1,13 @@
 // xosd's side of process tracking: one object that jobs are bound with.
 //
-// Owns: the connection to the connector agent, second descriptors of everything the agent works with, and the list of
-// bindings. Process: xosd's single-threaded sd-event loop, as root in the initial namespaces. Trusts: the agent to
-// report what it saw; never to name a process to kill or a map to write (both are checked with the kernel).
+// Owns: the connection to the connector agent, second descriptors of everything the agent works with, and the
+// list of bindings. Process: xosd's single-threaded sd-event loop, as root in the initial namespaces. Trusts:
+// the agent to report what it saw; never to name a process to kill or a map to write (both are checked with
+// the kernel).
 //
-// xosd may die: the agent goes on and is adopted. The agent may die: a successor gets the same descriptors and the same
-// bindings, and what was missed is said by on_lost. Both at once: tracking starts anew from what the cgroups hold.
+// xosd may die: the agent goes on and is adopted. The agent may die: a successor gets the same descriptors
+// and the same bindings, and what was missed is said by on_lost. Both at once: tracking starts anew from what
+// the cgroups hold.
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -63,13 +65,13 @@ class AgentClient {
     // The agent goes on; only stop() ends it.
     ~AgentClient();
 
-    // Jobs that the adopted agent tracks already. Their main exits and emptiness are told by the callbacks in the
-    // first round of the loop.
+    // Jobs that the adopted agent tracks already. Their main exits and emptiness are told by the callbacks in
+    // the first round of the loop.
     std::vector<std::string> bound_jobs() const;
 
-    // Tracks all processes in cgroup (a directory descriptor; it is duplicated) and below from now on. path is the
-    // cgroup's in the v2 tree as /proc/PID/cgroup shows it. At least as early as CLONE_INTO_CGROUP, so that nothing
-    // is missed. Errc::exists: bound already.
+    // Tracks all processes in cgroup (a directory descriptor; it is duplicated) and below from now on. path
+    // is the cgroup's in the v2 tree as /proc/PID/cgroup shows it. At least as early as CLONE_INTO_CGROUP, so
+    // that nothing is missed. Errc::exists: bound already.
     Outcome<void> bind(const std::string& job, int cgroup, const std::string& path, bool stream = false);
     // pid, in the initial pid namespace, is the process whose end is the job's.
     Outcome<void> watch_main(const std::string& job, pid_t pid);

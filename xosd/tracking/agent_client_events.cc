@@ -55,7 +55,8 @@ void AgentClient::flush() {
         const int fd = next.fd ? next.fd->get() : -1;
         // a binding whose cgroup is gone has no descriptor; its job is over
         if (fd >= 0 || !next.fd) {
-            const auto sent = send_agent_message(socket_.get(), next.message, std::span(&fd, fd >= 0 ? 1U : 0U));
+            const auto sent =
+                send_agent_message(socket_.get(), next.message, std::span(&fd, fd >= 0 ? 1U : 0U));
             if (!sent) break;  // not keeping up, or gone, which reading will tell
         }
         outgoing_.pop_front();
@@ -147,11 +148,13 @@ void AgentClient::handle_page(const SnapshotPage& page) {
 
 void AgentClient::handle_silence(const Silence& silence) {
     if (!silence.silent) {
-        log(Level::notice, "the kernel sends process events again", {{"seconds", std::to_string(silence.seconds)}});
+        log(Level::notice, "the kernel sends process events again",
+            {{"seconds", std::to_string(silence.seconds)}});
         return;
     }
     log(Level::warning, "the kernel sends no process events: asking it again",
-        {{"seconds", std::to_string(silence.seconds)}, {"listeners", std::to_string(resources_.spares.size() + 1)}});
+        {{"seconds", std::to_string(silence.seconds)},
+         {"listeners", std::to_string(resources_.spares.size() + 1)}});
     if (auto added = resources_.spares.add(); !added)
         log(Level::error, "process events cannot be repaired", {{"reason", added.error().message}});
 }
@@ -176,7 +179,8 @@ void AgentClient::on_connection_lost() {
 void AgentClient::fail_snapshots() {
     auto pending = std::exchange(snapshots_, {});
     for (auto& [request, snapshot] : pending)
-        snapshot.callback(failure(Errc::unavailable, "the connector agent died while it was asked; ask again"));
+        snapshot.callback(
+            failure(Errc::unavailable, "the connector agent died while it was asked; ask again"));
 }
 
 void AgentClient::schedule_restart() {
@@ -188,7 +192,8 @@ void AgentClient::schedule_restart() {
     };
     timer_ = sd_event_source_disable_unref(timer_);
     const auto delay = std::chrono::microseconds(backoff_).count();
-    if (sd_event_add_time_relative(event_, &timer_, CLOCK_MONOTONIC, static_cast<uint64_t>(delay), 0, handler, this) < 0)
+    if (sd_event_add_time_relative(event_, &timer_, CLOCK_MONOTONIC, static_cast<uint64_t>(delay), 0, handler,
+                                   this) < 0)
         log(Level::error, "cannot plan the restart of the connector agent");
 }
 

@@ -52,7 +52,8 @@ bool place_descriptors(const Launch& start) {
 
 // Raw calls: the libc's would signal threads that do not exist on this side of the clone.
 bool drop_privileges(const Launch& start) {
-    return syscall(SYS_setgroups, 0, nullptr) == 0 && syscall(SYS_setresgid, start.gid, start.gid, start.gid) == 0 &&
+    return syscall(SYS_setgroups, 0, nullptr) == 0 &&
+           syscall(SYS_setresgid, start.gid, start.gid, start.gid) == 0 &&
            syscall(SYS_setresuid, start.uid, start.uid, start.uid) == 0 &&
            prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
@@ -115,7 +116,8 @@ Outcome<AgentProgram> default_agent_program() {
         .path = std::string(kLibexecDir) + "/xos-connector-agent", .uid = user->pw_uid, .gid = user->pw_gid};
 }
 
-Outcome<AgentProcess> AgentProcess::spawn(const AgentProgram& program, std::span<const int> fds, bool filtered) {
+Outcome<AgentProcess> AgentProcess::spawn(const AgentProgram& program, std::span<const int> fds,
+                                          bool filtered) {
     std::array<int, 2> ends{};
     if (pipe2(ends.data(), O_CLOEXEC) != 0) return failure_errno(errno, "cannot make a pipe");
     const UniqueFd read_end(ends[0]);
@@ -127,13 +129,13 @@ Outcome<AgentProcess> AgentProcess::spawn(const AgentProgram& program, std::span
     const char* stream = secure_getenv("JOURNAL_STREAM");
     std::string journal = stream != nullptr ? std::string("JOURNAL_STREAM=") + stream : std::string();
     const Launch start{.program = path.c_str(),
-                      .arguments = {path.data(), filtered ? nullptr : option.data(), nullptr},
-                      .environment = {stream != nullptr ? journal.data() : nullptr, nullptr},
-                      .fds = fds,
-                      .null = null.get(),
-                      .errors = write_end.get(),
-                      .uid = program.uid,
-                      .gid = program.gid};
+                       .arguments = {path.data(), filtered ? nullptr : option.data(), nullptr},
+                       .environment = {stream != nullptr ? journal.data() : nullptr, nullptr},
+                       .fds = fds,
+                       .null = null.get(),
+                       .errors = write_end.get(),
+                       .uid = program.uid,
+                       .gid = program.gid};
     int pidfd = -1;
     const pid_t pid = clone_into(program.cgroup, pidfd);
     if (pid < 0) return failure_errno(errno, "cannot start {}", path);
@@ -159,13 +161,16 @@ Outcome<AgentProcess> AgentProcess::adopt(UniqueFd pidfd) {
     return process;
 }
 
-void AgentProcess::kill() const { syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0); }
+void AgentProcess::kill() const {
+    syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+}
 
 bool AgentProcess::wait(int timeout_ms) const {
     pollfd ended{.fd = pidfd_.get(), .events = POLLIN};
     if (poll(&ended, 1, timeout_ms) <= 0) return false;
     siginfo_t info{};
-    waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOHANG);  // ECHILD where it is not ours
+    waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info,
+           WEXITED | WNOHANG);  // ECHILD where it is not ours
     return true;
 }
 

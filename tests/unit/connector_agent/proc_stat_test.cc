@@ -8,7 +8,8 @@ using namespace xos;
 
 TEST_CASE("a process cannot forge its stat by its name") {
     const auto stat = parse_proc_stat(
-        "77 (a) R 1 (b) S 5 77 77 0 -1 4194304 10 0 0 0 12 30 0 0 20 0 3 0 98765 1000 10 184 1 1 0 0 0 0 0 0 0 0 0\n");
+        "77 (a) R 1 (b) S 5 77 77 0 -1 4194304 10 0 0 0 12 30 0 0 20 0 3 0 98765 1000 10 184 1 1 0 0 0 0 0 0 "
+        "0 0 0\n");
     REQUIRE(stat);
     CHECK(stat->comm == "a) R 1 (b");
     CHECK(stat->state == 'S');

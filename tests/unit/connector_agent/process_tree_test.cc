@@ -14,15 +14,20 @@ struct Player {
     uint64_t now = 100 * kSecond;
 
     void fork(int32_t parent, int32_t pid, int32_t tgid) {
-        tree.apply({.kind = ProcEventKind::fork, .timestamp_ns = ++now, .pid = pid, .tgid = tgid, .parent_tgid = parent},
+        tree.apply({.kind = ProcEventKind::fork,
+                    .timestamp_ns = ++now,
+                    .pid = pid,
+                    .tgid = tgid,
+                    .parent_tgid = parent},
                    changes);
     }
     void exec(int32_t tgid) {
         tree.apply({.kind = ProcEventKind::exec, .timestamp_ns = ++now, .pid = tgid, .tgid = tgid}, changes);
     }
     void exit(int32_t pid, int32_t tgid, int32_t status) {
-        tree.apply({.kind = ProcEventKind::exit, .timestamp_ns = ++now, .pid = pid, .tgid = tgid, .status = status},
-                   changes);
+        tree.apply(
+            {.kind = ProcEventKind::exit, .timestamp_ns = ++now, .pid = pid, .tgid = tgid, .status = status},
+            changes);
     }
     std::optional<TreeChange> last_end() const {
         if (changes.empty() || changes.back().kind != TreeChangeKind::ended) return std::nullopt;
@@ -117,7 +122,8 @@ TEST_CASE("an observed process is the forked one where the starts agree, and the
     p.now += kSecond;
     p.tree.observe(members, p.now, p.changes);
     CHECK(p.changes.size() == 1);
-    const std::vector<ObservedProcess> reused{{.pid = 10, .parent_pid = 1, .started_ns = p.now + 60 * kSecond}};
+    const std::vector<ObservedProcess> reused{
+        {.pid = 10, .parent_pid = 1, .started_ns = p.now + 60 * kSecond}};
     p.tree.observe(reused, p.now, p.changes);
     REQUIRE(p.changes.size() == 3);
     CHECK(p.changes[1].kind == TreeChangeKind::ended);

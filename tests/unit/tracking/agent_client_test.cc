@@ -101,8 +101,9 @@ TEST_CASE("a daemon that forks twice is still the job's") {
     REQUIRE(node.run_until([&] { return node.seen().empty["daemon"] == 1; }));
     const auto& stream = node.seen().stream["daemon"];
     CHECK(node.settled("daemon").counters.forks == 2);
-    const auto end = std::ranges::find_if(
-        stream, [&](const ProcessEvent& e) { return e.kind == ProcessEventKind::ended && e.pid == daemon.pid; });
+    const auto end = std::ranges::find_if(stream, [&](const ProcessEvent& e) {
+        return e.kind == ProcessEventKind::ended && e.pid == daemon.pid;
+    });
     REQUIRE(end != stream.end());
     CHECK(end->status == SIGKILL);
 }
@@ -245,7 +246,8 @@ TEST_CASE("without BPF the agent tells the bindings apart itself") {
     }));
     REQUIRE(kill(main, SIGCONT) == 0);
     reap(main);
-    REQUIRE(node.run_until([&] { return !node.seen().main_exits["plain"].empty() && node.seen().empty["plain"] > 0; }));
+    REQUIRE(node.run_until(
+        [&] { return !node.seen().main_exits["plain"].empty() && node.seen().empty["plain"] > 0; }));
     CHECK(node.seen().main_exits["plain"].back() == 9 << 8);
     const JobSnapshot after = node.snapshot("plain");
     CHECK_FALSE(after.counters.exact);

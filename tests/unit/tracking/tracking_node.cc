@@ -86,18 +86,24 @@ TrackingNode::~TrackingNode() {
 }
 
 void TrackingNode::connect_client() {
-    const AgentOptions options{
-        .socket_path = directory_ / "agent",
-        .program = {.path = std::getenv("XOS_AGENT"), .uid = kNobody, .gid = kNobody, .cgroup = base_.agent.get()},
-        .receive_buffer = receive_buffer_,
-        .use_filter = use_filter_};
+    const AgentOptions options{.socket_path = directory_ / "agent",
+                               .program = {.path = std::getenv("XOS_AGENT"),
+                                           .uid = kNobody,
+                                           .gid = kNobody,
+                                           .cgroup = base_.agent.get()},
+                               .receive_buffer = receive_buffer_,
+                               .use_filter = use_filter_};
     AgentCallbacks callbacks;
     callbacks.on_main_exit = [this](const std::string& job, pid_t, std::optional<int> status) {
         seen_.main_exits[job].push_back(status);
     };
     callbacks.on_empty = [this](const std::string& job) { ++seen_.empty[job]; };
-    callbacks.on_event = [this](const std::string& job, const ProcessEvent& e) { seen_.stream[job].push_back(e); };
-    callbacks.on_lost = [this](const std::string& job, const Lost& loss) { seen_.lost.emplace_back(job, loss); };
+    callbacks.on_event = [this](const std::string& job, const ProcessEvent& e) {
+        seen_.stream[job].push_back(e);
+    };
+    callbacks.on_lost = [this](const std::string& job, const Lost& loss) {
+        seen_.lost.emplace_back(job, loss);
+    };
     callbacks.on_agent_death = [this] { ++seen_.deaths; };
     auto client = AgentClient::start_or_adopt(event_, options, callbacks);
     if (!client) FAIL(client.error().message);
@@ -132,7 +138,8 @@ void TrackingNode::run_for(std::chrono::milliseconds time) {
 JobSnapshot TrackingNode::snapshot(const std::string& job) {
     // shared: a callback that comes after a failed test finds its memory
     const auto answer = std::make_shared<std::optional<Outcome<JobSnapshot>>>();
-    const auto asked = client_->snapshot(job, [answer](Outcome<JobSnapshot> result) { *answer = std::move(result); });
+    const auto asked =
+        client_->snapshot(job, [answer](Outcome<JobSnapshot> result) { *answer = std::move(result); });
     if (!asked) FAIL(asked.error().message);
     REQUIRE(run_until([&] { return answer->has_value(); }));
     if (!**answer) FAIL((*answer)->error().message);
