@@ -65,7 +65,9 @@ must user1@desk "xos login user1@physics --credential user1.cred"
 
 # user1's public credential, wrapped by a thief around a key of his own
 copy desk:/home/user1/user1.cred desk:/tmp/stolen.cred
-must thief@desk 'ssh-keygen -q -t ed25519 -N "" -f k && chain=$(cat /tmp/stolen.cred; echo .) && ssh-keygen -q -s k -I theft -n user1@physics -O "extension:xos-cert@xtreemos.org=${chain%.}" k.pub'
+must thief@desk 'ssh-keygen -q -t ed25519 -N "" -f k
+ssh-keygen -q -s k -I theft -n user1@physics -O "extension:xos-cert@xtreemos.org=$(cat /tmp/stolen.cred)
+" k.pub'
 refused thief@desk 'ssh -i k user1@physics@node id'
 node_log
 
@@ -102,7 +104,7 @@ show user1@desk "ssh user1@physics@node 'sleep 8; echo the session went on: \$(i
 "$node" exec desk --user user1 -- bash -c "export SSH_AUTH_SOCK=$agent; ssh user1@physics@node 'sleep 8; echo the session went on: \$(id -un)'" &
 session=$!
 sleep 2
-must root@node 'pkill -KILL -x xosd; sleep 0.2; ! pgrep -x xosd'
+must root@node 'node-service kill xosd; node-service status xosd || echo "xosd is gone"'
 must root@node 'getent passwd user1@physics'
 refused user1@desk "time ssh user1@physics@node id"
 must root@desk 'ssh local1@node id -un'
