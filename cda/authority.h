@@ -32,8 +32,7 @@ struct VoSummary {
 
 class Authority {
   public:
-    Authority(Registry& registry, KeyDirectory keys, PolicyCompiler compile_policy)
-        : records_(registry), keys_(std::move(keys)), compile_policy_(std::move(compile_policy)) {}
+    Authority(Registry& registry, KeyDirectory keys) : records_(registry), keys_(std::move(keys)) {}
 
     Outcome<VoSummary> create_vo(std::string_view name, const VoOptions& options,
                                  std::chrono::sys_seconds now);
@@ -67,7 +66,6 @@ class Authority {
 
     VoRegistry records_;
     KeyDirectory keys_;
-    PolicyCompiler compile_policy_;
 };
 
 // Runs attempt again where somebody else changed the records in between.

@@ -23,7 +23,7 @@ std::string join(const std::vector<std::string>& names) {
 
 std::string describe(const VoSummary& vo) {
     const VoRecord& record = vo.identity.record;
-    return std::format(
+    return compose(
         "name:        {}\nid:          {}\nfingerprint: {}\nuids:        {:#x}-{:#x}\nvalid until: {}\n"
         "serial:      {}\nmembers:     {}\n",
         record.name, record.id, vo.fingerprint, record.uid_base, record.uid_base + (record.block_size - 1),
@@ -32,9 +32,9 @@ std::string describe(const VoSummary& vo) {
 
 std::string describe(std::string_view vo, const std::vector<Member>& members) {
     std::string text =
-        std::format("{:<24} {:>7}  {:<9}  {:<20} {}\n", "MEMBER", "NUMBER", "STATE", "GROUPS", "ROLES");
+        compose("{:<24} {:>7}  {:<9}  {:<20} {}\n", "MEMBER", "NUMBER", "STATE", "GROUPS", "ROLES");
     for (const Member& member : members)
-        text += std::format("{:<24} {:>7}  {:<9}  {:<20} {}\n", std::format("{}@{}", member.name, vo),
+        text += compose("{:<24} {:>7}  {:<9}  {:<20} {}\n", compose("{}@{}", member.name, vo),
                             member.number, member.suspended ? "suspended" : "active", join(member.groups),
                             join(member.roles));
     return text;
@@ -51,11 +51,27 @@ Outcome<std::optional<uint32_t>> read_uid_base(std::string_view text) {
     return base;
 }
 
+// "12h", "30m", "90s"; empty is the usual one. The authority checks the limit.
+Outcome<std::chrono::seconds> read_lifetime(std::string_view text) {
+    if (text.empty()) return kCredentialLifetime;
+    int64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size() - 1, number);
+    if (error == std::errc() && end == text.data() + text.size() - 1 && number > 0 && number <= 86400) {
+        switch (text.back()) {
+            case 'h': return std::chrono::hours(number);
+            case 'm': return std::chrono::minutes(number);
+            case 's': return std::chrono::seconds(number);
+            default: break;
+        }
+    }
+    return failure(Errc::invalid, "--lifetime {}: expected a number with h, m or s, such as 12h", text);
+}
+
 struct Arguments {
     std::string name;  // a VO, a login name or a serial
     std::string uid_base;
     int days = 365;
-    int hours = kCredentialLifetime.count();
+    std::string lifetime;  // empty: kCredentialLifetime
     std::vector<std::string> groups, roles;
 };
 
@@ -89,25 +105,25 @@ Outcome<std::string> export_vo(Authority& authority, const Arguments& arguments)
 Outcome<std::string> add_member(Authority& authority, const Arguments& arguments) {
     return authority.add_member(arguments.name, arguments.groups, arguments.roles)
         .transform([&](const Member& member) {
-            return std::format("{} is a member, number {}\n", arguments.name, member.number);
+            return compose("{} is a member, number {}\n", arguments.name, member.number);
         });
 }
 
 Outcome<std::string> remove_member(Authority& authority, const Arguments& arguments) {
     return authority.remove_member(arguments.name).transform([&] {
-        return std::format("{} is no member any more\n", arguments.name);
+        return compose("{} is no member any more\n", arguments.name);
     });
 }
 
 Outcome<std::string> suspend_member(Authority& authority, const Arguments& arguments) {
     return authority.set_suspended(arguments.name, true).transform([&] {
-        return std::format("{} is suspended\n", arguments.name);
+        return compose("{} is suspended\n", arguments.name);
     });
 }
 
 Outcome<std::string> resume_member(Authority& authority, const Arguments& arguments) {
     return authority.set_suspended(arguments.name, false).transform([&] {
-        return std::format("{} is active\n", arguments.name);
+        return compose("{} is active\n", arguments.name);
     });
 }
 
@@ -121,20 +137,22 @@ Outcome<std::string> set_policy(Authority& authority, const Arguments& arguments
     const auto text = read_all(STDIN_FILENO, kPolicyMax);
     if (!text) return std::unexpected(text.error());
     return authority.set_policy(arguments.name, *text).transform([&] {
-        return std::format("the policy of {} is set\n", arguments.name);
+        return compose("the policy of {} is set\n", arguments.name);
     });
 }
 
 Outcome<std::string> issue_credential(Authority& authority, const Arguments& arguments) {
     const auto request = read_all(STDIN_FILENO, kCredentialMax);
     if (!request) return std::unexpected(request.error());
-    return authority.issue(arguments.name, *request, std::chrono::hours(arguments.hours), current_time())
+    const auto lifetime = read_lifetime(arguments.lifetime);
+    if (!lifetime) return std::unexpected(lifetime.error());
+    return authority.issue(arguments.name, *request, *lifetime, current_time())
         .transform([](const IssuedCredential& issued) { return issued.chain_pem; });
 }
 
 Outcome<std::string> revoke_credential(Authority& authority, const Arguments& arguments) {
     return authority.revoke(arguments.name).transform([&](const std::string& login) {
-        return std::format("the credential {} of {} is revoked\n", arguments.name, login);
+        return compose("the credential {} of {} is revoked\n", arguments.name, login);
     });
 }
 
@@ -198,7 +216,7 @@ void declare_credential(Declarations& all) {
         credential, "issue",
         "certify the PKCS#10 request on standard input for user@vo; the chain goes to standard output",
         "LOGIN", issue_credential);
-    issue->add_option("--hours", all.arguments().hours, "how long it lasts (12, at most 24)");
+    issue->add_option("--lifetime", all.arguments().lifetime, "how long it lasts: 12h (at most 24h), 30m or 90s");
     all.command(credential, "revoke", "end one credential before its time", "SERIAL", revoke_credential);
 }
 
@@ -207,7 +225,7 @@ void declare_credential(Declarations& all) {
 void declare_commands(CLI::App& app, CommandLine& line) {
     app.require_subcommand(1);
     app.add_option("--state", line.state,
-                   std::format("another directory than {}; the caller stays who it is", kAuthorityDir));
+                   compose("another directory than {}; the caller stays who it is", kAuthorityDir));
     Declarations all(app, line);
     declare_vo(all);
     declare_member(all);

@@ -27,7 +27,7 @@ Outcome<void> run(const CommandLine& line) {
     if (!keys) return std::unexpected(keys.error());
     const auto registry = SqliteRegistry::open(state + "/registry.sqlite");
     if (!registry) return std::unexpected(registry.error());
-    Authority authority(**registry, std::move(*keys), compile_json_policy);
+    Authority authority(**registry, std::move(*keys));
     const auto answer = line.run(authority);
     if (!answer) return std::unexpected(answer.error());
     return write_all(STDOUT_FILENO, *answer);

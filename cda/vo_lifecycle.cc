@@ -147,7 +147,7 @@ Outcome<void> Authority::try_set_policy(std::string_view vo, const std::string& 
 
 Outcome<void> Authority::set_policy(std::string_view vo, std::string_view text) {
     if (const auto identity = records_.read_vo(vo); !identity) return std::unexpected(identity.error());
-    const auto policy = compile_policy_(text);
+    const auto policy = compile_policy(text);
     if (!policy) return std::unexpected(policy.error());
     return repeat_on_conflict([&] { return try_set_policy(vo, *policy); });
 }

@@ -10,25 +10,25 @@ namespace {
 constexpr std::string_view kVosPrefix = "vos/";
 
 std::string vo_key_of(std::string_view vo) {
-    return std::format("vos/{}", vo);
+    return compose("vos/{}", vo);
 }
 std::string head_key(std::string_view vo) {
-    return std::format("vo/{}/head", vo);
+    return compose("vo/{}/head", vo);
 }
 std::string policy_key(std::string_view vo) {
-    return std::format("vo/{}/policy", vo);
+    return compose("vo/{}/policy", vo);
 }
 std::string member_key(std::string_view vo, std::string_view user) {
-    return std::format("vo/{}/member/{}", vo, user);
+    return compose("vo/{}/member/{}", vo, user);
 }
 std::string group_key(std::string_view vo, std::string_view group) {
-    return std::format("vo/{}/group/{}", vo, group);
+    return compose("vo/{}/group/{}", vo, group);
 }
 std::string revoked_key(std::string_view vo, std::string_view serial) {
-    return std::format("vo/{}/revoked/{}", vo, serial);
+    return compose("vo/{}/revoked/{}", vo, serial);
 }
 std::string issued_key(std::string_view serial) {
-    return std::format("issued/{}", serial);
+    return compose("issued/{}", serial);
 }
 
 Outcome<Json> parse(const RegistryEntry& entry) {

@@ -39,14 +39,14 @@ std::string clock_text(int64_t seconds) {
 
 std::string cpu_text(uint64_t usec) {
     const uint64_t centis = usec / 10000;
-    return std::format("{}:{:02}.{:02}", centis / 6000, centis / 100 % 60, centis % 100);
+    return compose("{}:{:02}.{:02}", centis / 6000, centis / 100 % 60, centis % 100);
 }
 
 using Children = std::multimap<int64_t, const ProcessView*>;
 
 void format_branch(const Children& children, const ProcessView& process, const std::string& indent, size_t width,
                    std::string& out) {
-    std::string line = std::format("{:>8} {:>6}  {:<2} {:<14} {:>9}  {}{}{}", process.pid,
+    std::string line = compose("{:>8} {:>6}  {:<2} {:<14} {:>9}  {}{}{}", process.pid,
                                    process.container_pid == 0 ? "?" : std::to_string(process.container_pid),
                                    process.state, clock_text(process.started_usec / 1000000), cpu_text(process.cpu_usec),
                                    indent, plain(process.command), process.escaped ? "  (escaped from the job)" : "");
@@ -97,19 +97,22 @@ std::string describe_end(const JobView& job) {
     if (job.state != "ended") return job.state;
     if (!job.wait_status) return job.reason.empty() ? "ended, how is not known" : "ended: " + job.reason;
     const int status = *job.wait_status;
-    if (WIFEXITED(status)) return std::format("exited {}", WEXITSTATUS(status));
+    if (WIFEXITED(status)) return compose("exited {}", WEXITSTATUS(status));
     const char* name = sigabbrev_np(WTERMSIG(status));
-    return std::format("killed by SIG{}{}", name == nullptr ? std::to_string(WTERMSIG(status)) : name,
+    return compose("killed by SIG{}{}", name == nullptr ? std::to_string(WTERMSIG(status)) : name,
                        WCOREDUMP(status) ? " (core dumped)" : "");
 }
 
 std::string format_jobs(const std::vector<JobView>& jobs) {
-    std::string out = std::format("{:<8} {:<20} {:<14} {:<14} {:>9} {:>4}  {}\n", "JOB", "STATE", "SUBMITTED", "ENDED",
+    std::string out = compose("{:<8} {:<20} {:<14} {:<14} {:>9} {:>4}  {}\n", "JOB", "STATE", "SUBMITTED", "ENDED",
                                   "CPU", "CKPT", "COMMAND");
-    for (const JobView& job : jobs)
-        out += std::format("{:<8} {:<20} {:<14} {:<14} {:>9} {:>4}  {}\n", job.job, describe_end(job),
+    for (const JobView& job : jobs) {
+        const bool told = job.state != "ended" || job.wait_status;
+        out += compose("{:<8} {:<20} {:<14} {:<14} {:>9} {:>4}  {}{}\n", job.job, told ? describe_end(job) : "ended",
                            clock_text(job.submitted), clock_text(job.ended), cpu_text(job.cpu_usec),
-                           job.generation == 0 ? "-" : std::to_string(job.generation), plain(job.command));
+                       job.generation == 0 ? "-" : std::to_string(job.generation), plain(job.command),
+                       told ? "" : "  (" + (job.reason.empty() ? "how is not known" : plain(job.reason)) + ")");
+    }
     return out;
 }
 
@@ -125,7 +128,7 @@ std::string format_process_tree(const std::vector<ProcessView>& processes, size_
             roots.push_back(&process);
     }
     std::string out =
-        std::format("{:>8} {:>6}  {:<2} {:<14} {:>9}  {}\n", "PID", "INSIDE", "ST", "STARTED", "CPU", "COMMAND");
+        compose("{:>8} {:>6}  {:<2} {:<14} {:>9}  {}\n", "PID", "INSIDE", "ST", "STARTED", "CPU", "COMMAND");
     for (const ProcessView* root : roots) format_branch(children, *root, "", width, out);
     return out;
 }

@@ -4,6 +4,7 @@
 // A message says what happened, to what, and what to do next. It never holds a secret.
 #pragma once
 
+#include <cstring>
 #include <expected>
 #include <format>
 #include <string>

@@ -134,7 +134,7 @@ bool JsonNode::is_string() const {
 std::string JsonNode::path() const {
     if (parent_ == nullptr) return std::string(key_) + ":";
     std::string path = parent_->path();
-    if (parent_->is_array()) return path + std::format("{}[{}]", parent_->parent_ ? "" : " ", index_);
+    if (parent_->is_array()) return path + compose("{}[{}]", parent_->parent_ ? "" : " ", index_);
     return path + (parent_->parent_ ? "." : " ") + std::string(key_);
 }
 
@@ -146,14 +146,14 @@ Outcome<void> JsonNode::object(std::initializer_list<std::string_view> known) co
     if (!is_object()) return invalid("expected an object");
     for (const std::string_view key : keys_of(value_))
         if (std::ranges::find(known, key) == known.end())
-            return invalid(std::format("the key {} is not known here", quoted(key)));
+            return invalid(compose("the key {} is not known here", quoted(key)));
     return {};
 }
 
 Outcome<size_t> JsonNode::array(size_t max) const {
     if (!is_array()) return invalid("expected an array");
     const size_t count = sd_json_variant_elements(value_);
-    if (count > max) return invalid(std::format("expected at most {} elements, there are {}", max, count));
+    if (count > max) return invalid(compose("expected at most {} elements, there are {}", max, count));
     return count;
 }
 
@@ -161,7 +161,7 @@ Outcome<std::string_view> JsonNode::text(size_t max_bytes) const {
     if (!is_string()) return invalid("expected a string");
     const std::string_view text = sd_json_variant_string(value_);
     if (text.size() > max_bytes)
-        return invalid(std::format("expected a string of at most {} bytes", max_bytes));
+        return invalid(compose("expected a string of at most {} bytes", max_bytes));
     return text;
 }
 
@@ -177,7 +177,7 @@ Outcome<uint64_t> JsonNode::integer(uint64_t min, uint64_t max) const {
         const uint64_t number = sd_json_variant_unsigned(value_);
         if (number >= min && number <= max) return number;
     }
-    return invalid(std::format("expected an integer {}..{}", min, max));
+    return invalid(compose("expected an integer {}..{}", min, max));
 }
 
 Outcome<bool> JsonNode::boolean() const {
@@ -204,7 +204,7 @@ std::optional<JsonNode> JsonNode::find(const char* key) const& {
 Outcome<JsonNode> JsonNode::field(const char* key) const& {
     if (!is_object()) return invalid("expected an object");
     if (auto node = find(key)) return *node;
-    return invalid(std::format("the key \"{}\" is missing", key));
+    return invalid(compose("the key \"{}\" is missing", key));
 }
 
 Outcome<std::string> JsonNode::string(const char* key, size_t max_bytes) const {

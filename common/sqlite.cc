@@ -27,7 +27,7 @@ Errc errc_of(int code) {
 std::unexpected<Failure> sqlite_failure(sqlite3* raw, std::string_view step) {
     const int code = sqlite3_extended_errcode(raw);
     const char* path = sqlite3_db_filename(raw, "main");
-    const std::string where = path != nullptr && *path != '\0' ? std::format(" in {}", path) : std::string();
+    const std::string where = path != nullptr && *path != '\0' ? compose(" in {}", path) : std::string();
     switch (code & 0xff) {
         case SQLITE_FULL:
             return failure(Errc::system, "{}{}: the disk is full; free some space, nothing was changed", step,
@@ -130,7 +130,7 @@ Outcome<Database> Database::open(const std::string& path) {
     const int code = sqlite3_open_v2(path.c_str(), &raw, flags, nullptr);
     database.raw_.reset(raw);
     if (raw == nullptr) return failure(Errc::system, "cannot open the database {}: out of memory", path);
-    if (code != SQLITE_OK) return sqlite_failure(raw, std::format("cannot open the database {}", path));
+    if (code != SQLITE_OK) return sqlite_failure(raw, compose("cannot open the database {}", path));
     sqlite3_busy_timeout(raw, kBusyMilliseconds);
     const Outcome<void> set = database.execute(
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;"

@@ -2,14 +2,13 @@
 #pragma once
 
 #include <chrono>
-#include <format>
 #include <string>
 
 namespace xos {
 
 // "2026-11-05 12:00:00 UTC"
 inline std::string format_time(std::chrono::sys_seconds time) {
-    return std::format("{:%F %T} UTC", time);
+    return compose("{:%F %T} UTC", time);
 }
 
 }  // namespace xos

@@ -101,9 +101,9 @@ Outcome<void> check_keys(std::string_view source, const YAML::Node& node,
         const std::string& key = item.first.Scalar();
         if (std::ranges::find(known, key) == known.end())
             return yaml_failure(source, item.first,
-                                std::format("one of {}; '{}' is not a known key", names, key));
+                                compose("one of {}; '{}' is not a known key", names, key));
         if (!seen.insert(key).second)
-            return yaml_failure(source, item.first, std::format("'{}' only once", key));
+            return yaml_failure(source, item.first, compose("'{}' only once", key));
     }
     return {};
 }

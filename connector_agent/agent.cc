@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <variant>
 
 #include "common/log.h"
@@ -44,9 +45,10 @@ Outcome<UniqueFd> make_timer() {
 }  // namespace
 
 Agent::Agent(EventSource source, ProcessFiles files, UniqueFd listener, UniqueFd timer)
-    : tracker_(std::move(source), std::move(files),
-               [this](const AgentMessage& message, bool vital) { outbox_.send(message, vital); },
-               [this] { bind_waiting(); }),
+    : tracker_(
+          std::move(source), std::move(files),
+          [this](const AgentMessage& message, bool vital) { outbox_.send(message, vital); },
+          [this] { bind_waiting(); }),
       listener_(std::move(listener)),
       timer_(std::move(timer)) {}
 
@@ -102,7 +104,8 @@ void Agent::read_requests() {
         auto received = receive_agent_message(outbox_.socket());
         if (!received) {
             if (received.error().code == Errc::invalid)
-                log(Level::error, "xosd sent something that is no request", {{"reason", received.error().step}});
+                log(Level::error, "xosd sent something that is no request",
+                    {{"reason", received.error().step}});
             outbox_.disconnect();
             break;
         }
@@ -119,12 +122,18 @@ void Agent::read_requests() {
 void Agent::bind_waiting() {
     while (outbox_.connected() && requests_.size() < kRequestsMax) {
         auto received = receive_agent_message(outbox_.socket());
-        if (!received || !*received) return;  // an end of connection is met again by read_requests()
-        if (std::holds_alternative<Bind>((*received)->message) && greeted_)
-            handle(std::move(**received));
-        else
-            requests_.push_back(std::move(**received));
+        if (!received || !*received) break;  // an end of connection is met again by read_requests()
+        requests_.push_back(std::move(**received));
     }
+    if (!greeted_) return;
+    std::deque<ReceivedMessage> others;
+    for (ReceivedMessage& request : std::exchange(requests_, {})) {
+        if (std::holds_alternative<Bind>(request.message))
+            handle(std::move(request));
+        else
+            others.push_back(std::move(request));
+    }
+    requests_ = std::move(others);
 }
 
 void Agent::handle(ReceivedMessage received) {
@@ -137,7 +146,8 @@ void Agent::handle(ReceivedMessage received) {
                        greet();
                    },
                    [&](Bind& bind) {
-                       if (received.fds.size() == 1) tracker_.bind(std::move(bind), std::move(received.fds.front()));
+                       if (received.fds.size() == 1)
+                           tracker_.bind(std::move(bind), std::move(received.fds.front()));
                    },
                    [&](const WatchMain& watch) { tracker_.watch_main(watch); },
                    [&](const Unbind& unbind) { tracker_.unbind(unbind); },
@@ -151,8 +161,9 @@ void Agent::handle(ReceivedMessage received) {
 void Agent::greet() {
     greeted_ = true;
     const std::vector<int> fds = tracker_.source().descriptors();
-    outbox_.send(Welcome{.pid = getpid(), .filtered = tracker_.source().filtered(), .waiting = !tracker_.started()},
-                 true, fds);
+    outbox_.send(
+        Welcome{.pid = getpid(), .filtered = tracker_.source().filtered(), .waiting = !tracker_.started()},
+        true, fds);
     tracker_.send_state();
 }
 

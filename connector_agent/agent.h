@@ -1,6 +1,7 @@
 // The agent's loop: process events on one side, xosd on the other.
 //
-// Owns: the listening socket and the connection to xosd. Process: the agent. Trusts: a peer whose user id is 0.
+// Owns: the listening socket and the connection to xosd. Process: the agent. Trusts: a peer whose user id is
+// 0.
 #pragma once
 
 #include <sys/stat.h>
@@ -19,7 +20,8 @@ class Agent {
     // listener: SOCK_SEQPACKET, listening, bound to a path.
     static Outcome<std::unique_ptr<Agent>> make(EventSource source, ProcessFiles files, UniqueFd listener);
     Agent(Agent&&) = delete;
-    // Until this agent is not wanted any more: no xosd is connected and the listening path is somebody else's.
+    // Until this agent is not wanted any more: no xosd is connected and the listening path is somebody
+    // else's.
     Outcome<void> run();
 
   private:

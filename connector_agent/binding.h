@@ -1,6 +1,7 @@
 // One container's binding: its cgroup, its processes, its counters, its main process.
 //
-// Owns: the cgroup's directory descriptor and the tree. Process: the agent. Trusts: xosd for what is bound to what.
+// Owns: the cgroup's directory descriptor and the tree. Process: the agent. Trusts: xosd for what is bound to
+// what.
 #pragma once
 
 #include <cstdint>
@@ -46,9 +47,9 @@ class Binding {
     bool main_ended() const { return main_ended_; }
     std::optional<int32_t> main_status() const { return main_status_; }
 
-    uint64_t suspected_loss = 0;     // messages missing at the last check; confirmed or cleared by the next
-    uint64_t resync_due_ns = 0;      // CLOCK_MONOTONIC; 0 = none planned
-    uint64_t unknown_told = 0;       // exit codes already told to be unknown
+    uint64_t suspected_loss = 0;  // messages missing at the last check; confirmed or cleared by the next
+    uint64_t resync_due_ns = 0;   // CLOCK_MONOTONIC; 0 = none planned
+    uint64_t unknown_told = 0;    // exit codes already told to be unknown
     LossReason doubt = LossReason::overflow;  // why the next deficit or unknown exit code came about
 
   private:

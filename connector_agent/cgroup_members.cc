@@ -67,7 +67,8 @@ Result<void> walk(int directory, int depth, Walk& state) {
     }
     while (const dirent* entry = readdir(entries.get())) {
         if (entry->d_type != DT_DIR || entry->d_name[0] == '.') continue;
-        const UniqueFd child(openat(directory, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+        const UniqueFd child(
+            openat(directory, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
         if (!child) continue;  // removed while we walk: nobody is in it
         auto below = walk(child.get(), depth + 1, state);
         if (!below && below.error().sys != ENODEV && below.error().sys != ENOENT) return below;

@@ -26,17 +26,15 @@ struct alignas(8) RawMessage {
     sockaddr_nl sender;
 };
 
-// Read-only memory that others write.
-uint64_t load(const unsigned long long& value) {
-    return std::atomic_ref(const_cast<unsigned long long&>(value)).load(std::memory_order_acquire);
-}
-
 // The compiler must not move a store across: after SIGKILL the successor sees the stores in program order.
-void order() { std::atomic_signal_fence(std::memory_order_seq_cst); }
+void order() {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+}
 
 }  // namespace
 
-// Write-ahead: a commit is the store to done. Before it the message counts as not read, after it pending is applied.
+// Write-ahead: a commit is the store to done. Before it the message counts as not read, after it pending is
+// applied.
 struct AgentState {
     uint64_t magic;
     volatile uint32_t done;  // messages of the batch that are dealt with
@@ -65,19 +63,11 @@ void clear_batch(AgentState& state) {
 
 }  // namespace
 
-struct EventSource::Mappings {
-    AgentState* state = nullptr;
-    const xos_cpu_counters* cpus = nullptr;
-    const xos_slot_counters* slots = nullptr;
-    size_t cpu_count = 0;
-    ~Mappings() {
-        if (state != nullptr) munmap(state, kAgentStateSize);
-        if (cpus != nullptr) munmap(const_cast<xos_cpu_counters*>(cpus), cpu_count * sizeof *cpus);
-        if (slots != nullptr) munmap(const_cast<xos_slot_counters*>(slots), XOS_BINDINGS_MAX * sizeof *slots);
-    }
-};
+void EventSource::Unmap::operator()(AgentState* state) const {
+    munmap(state, kAgentStateSize);
+}
 
-EventSource::EventSource() : mappings_(std::make_unique<Mappings>()) {}
+EventSource::EventSource() = default;
 EventSource::EventSource(EventSource&&) noexcept = default;
 EventSource::~EventSource() = default;
 
@@ -91,45 +81,38 @@ Outcome<EventSource> EventSource::inherit(bool filtered) {
             return failure_errno(errno, "descriptor {} was not inherited; only xosd starts this program", fd);
         source.fds_[static_cast<size_t>(fd - first)].reset(fd);
     }
-    if (auto mapped = source.map_all(); !mapped) return std::unexpected(mapped.error());
+    if (auto mapped = source.map_state(); !mapped) return std::unexpected(mapped.error());
+    if (!filtered) return source;
+    const int cpus = libbpf_num_possible_cpus();
+    if (cpus <= 0) return failure_errno(-cpus, "cannot count the CPUs of this machine");
+    source.cpus_ = static_cast<uint32_t>(cpus);
     return source;
 }
 
-Outcome<void> EventSource::map_all() {
-    const auto fd_of = [&](AgentFd which) {
-        return fds_[static_cast<size_t>(which) - static_cast<size_t>(AgentFd::netlink)].get();
-    };
-    void* memory =
-        mmap(nullptr, kAgentStateSize, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd_of(AgentFd::state), 0);
+int EventSource::fd(AgentFd which) const {
+    return fds_[static_cast<size_t>(which) - static_cast<size_t>(AgentFd::netlink)].get();
+}
+
+Outcome<void> EventSource::map_state() {
+    void* memory = mmap(nullptr, kAgentStateSize, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+                        fd(AgentFd::state), 0);
     if (memory == MAP_FAILED) return failure_errno(errno, "cannot map the agent's state");
-    mappings_->state = static_cast<AgentState*>(memory);
-    if (mappings_->state->magic == 0) mappings_->state->magic = kStateMagic;
-    if (mappings_->state->magic != kStateMagic)
+    state_.reset(static_cast<AgentState*>(memory));
+    if (state_->magic == 0) state_->magic = kStateMagic;
+    if (state_->magic != kStateMagic)
         return failure(Errc::conflict, "the agent's state is of another version; end the old agent first");
-    if (!filtered_) return {};
-    const int cpus = libbpf_num_possible_cpus();
-    if (cpus <= 0) return failure_errno(-cpus, "cannot count the CPUs of this machine");
-    mappings_->cpu_count = static_cast<size_t>(cpus);
-    memory = mmap(nullptr, mappings_->cpu_count * sizeof(xos_cpu_counters), PROT_READ, MAP_SHARED,
-                  fd_of(AgentFd::cpus), 0);
-    if (memory == MAP_FAILED) return failure_errno(errno, "cannot map the filter's counters of CPUs");
-    mappings_->cpus = static_cast<const xos_cpu_counters*>(memory);
-    memory = mmap(nullptr, XOS_BINDINGS_MAX * sizeof(xos_slot_counters), PROT_READ, MAP_SHARED,
-                  fd_of(AgentFd::slots), 0);
-    if (memory == MAP_FAILED) return failure_errno(errno, "cannot map the filter's counters of bindings");
-    mappings_->slots = static_cast<const xos_slot_counters*>(memory);
     return {};
 }
 
 std::vector<int> EventSource::descriptors() const {
     std::vector<int> all;
-    for (const UniqueFd& fd : fds_)
-        if (fd) all.push_back(fd.get());
+    for (const UniqueFd& held : fds_)
+        if (held) all.push_back(held.get());
     return all;
 }
 
 EventSource::Range EventSource::recover() {
-    AgentState& state = *mappings_->state;
+    AgentState& state = *state_;
     if (state.pending_index < kBatch && state.pending_slot < XOS_BINDINGS_MAX &&
         state.done == state.pending_index + 1)
         state.counters[state.pending_slot] = state.pending;
@@ -139,7 +122,7 @@ EventSource::Range EventSource::recover() {
 }
 
 Outcome<size_t> EventSource::receive() {
-    AgentState& state = *mappings_->state;
+    AgentState& state = *state_;
     clear_batch(state);
     std::array<iovec, kBatch> parts;
     std::array<mmsghdr, kBatch> heads{};
@@ -164,13 +147,13 @@ Outcome<size_t> EventSource::receive() {
 }
 
 Result<ProcEvent> EventSource::event(size_t index) const {
-    const RawMessage& message = mappings_->state->batch.at(index);
+    const RawMessage& message = state_->batch.at(index);
     if (message.sender.nl_pid != 0) return fail(Errc::denied, "a process event was not sent by the kernel");
     return parse_proc_event(message.bytes);
 }
 
 void EventSource::commit(size_t index, uint32_t slot, const TrackingCounters& counters) {
-    AgentState& state = *mappings_->state;
+    AgentState& state = *state_;
     state.pending = counters;
     state.pending_slot = slot;
     state.pending_index = static_cast<uint32_t>(index);
@@ -182,7 +165,7 @@ void EventSource::commit(size_t index, uint32_t slot, const TrackingCounters& co
 }
 
 void EventSource::discard(size_t index) {
-    AgentState& state = *mappings_->state;
+    AgentState& state = *state_;
     state.pending_index = kBatch;
     order();
     state.done = static_cast<uint32_t>(index) + 1;
@@ -190,32 +173,38 @@ void EventSource::discard(size_t index) {
 }
 
 void EventSource::publish(uint32_t slot, const TrackingCounters& counters) {
-    mappings_->state->pending_index = kBatch;  // must not be applied over this
+    state_->pending_index = kBatch;  // must not be applied over this
     order();
-    mappings_->state->counters.at(slot) = counters;
+    state_->counters.at(slot) = counters;
 }
 
-TrackingCounters EventSource::counters(uint32_t slot) const { return mappings_->state->counters.at(slot); }
+TrackingCounters EventSource::counters(uint32_t slot) const {
+    return state_->counters.at(slot);
+}
 
 uint64_t EventSource::passed(uint32_t slot) const {
-    if (!filtered_) return mappings_->state->counters.at(slot).received;
-    return load(mappings_->slots[slot].passed);
+    if (!filtered_) return state_->counters.at(slot).received;
+    xos_slot_counters counters{};
+    return bpf_map_lookup_elem(fd(AgentFd::slots), &slot, &counters) == 0 ? counters.passed : 0;
 }
 
 uint64_t EventSource::gap() const {
     uint64_t sum = own_gap_;
-    for (size_t cpu = 0; cpu < mappings_->cpu_count; ++cpu) sum += load(mappings_->cpus[cpu].gap);
+    xos_cpu_counters counters{};
+    for (uint32_t cpu = 0; cpu < cpus_; ++cpu)
+        if (bpf_map_lookup_elem(fd(AgentFd::cpus), &cpu, &counters) == 0) sum += counters.gap;
     return sum;
 }
 
-bool EventSource::take_overflow() { return std::exchange(overflow_, false); }
+bool EventSource::take_overflow() {
+    return std::exchange(overflow_, false);
+}
 
 uint32_t EventSource::origin(int32_t tgid) const {
     if (!filtered_) return 0;
-    const int map = fds_[static_cast<size_t>(AgentFd::origins) - static_cast<size_t>(AgentFd::netlink)].get();
     const auto key = static_cast<uint32_t>(tgid);
     uint32_t serial = 0;
-    return bpf_map_lookup_elem(map, &key, &serial) == 0 ? serial : 0;
+    return bpf_map_lookup_elem(fd(AgentFd::origins), &key, &serial) == 0 ? serial : 0;
 }
 
 void EventSource::count_sequences(size_t count) {

@@ -1,15 +1,15 @@
 // Where process events come from: the socket, the filter's counters, and a batch that outlives the agent.
 //
-// Owns: the agent's inherited descriptors and their mappings. Process: the agent; xosd holds the same descriptors, so
-// that a successor reads on where this one was killed: messages taken from the socket lie in the shared state until
-// they are committed. Trusts: messages only if the kernel sent them; maps are read-only here.
+// Owns: the agent's inherited descriptors and the mapped state. Process: the agent; xosd holds the same
+// descriptors, so that a successor reads on where this one was killed: messages taken from the socket lie in
+// the shared state until they are committed. Trusts: messages only if the kernel sent them; maps are
+// read-only here.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <optional>
 #include <span>
 
 #include "common/failure.h"
@@ -63,11 +63,15 @@ class EventSource {
 
   private:
     EventSource();
-    Outcome<void> map_all();
+    Outcome<void> map_state();
+    int fd(AgentFd which) const;
     void count_sequences(size_t count);
-    struct Mappings;
+    struct Unmap {
+        void operator()(AgentState* state) const;
+    };
     std::array<UniqueFd, static_cast<int>(AgentFd::end) - static_cast<int>(AgentFd::netlink)> fds_;
-    std::unique_ptr<Mappings> mappings_;
+    std::unique_ptr<AgentState, Unmap> state_;
+    uint32_t cpus_ = 0;
     bool filtered_ = false;
     bool overflow_ = false;
     std::map<uint32_t, uint32_t> last_sequence_;  // per CPU, where no filter counts

@@ -13,7 +13,6 @@
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
-    __uint(map_flags, BPF_F_MMAPABLE);
     __uint(max_entries, 1); /* set to the number of possible CPUs before loading */
     __type(key, __u32);
     __type(value, struct xos_cpu_counters);
@@ -21,7 +20,6 @@ struct {
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
-    __uint(map_flags, BPF_F_MMAPABLE);
     __uint(max_entries, XOS_BINDINGS_MAX);
     __type(key, __u32);
     __type(value, struct xos_slot_counters);

@@ -19,7 +19,9 @@ constexpr int kListener = static_cast<int>(AgentFd::listener);
 Outcome<void> run_agent(bool filtered) {
     // a separate descriptor: the source keeps the one that it hands to a new xosd
     UniqueFd listener(fcntl(kListener, F_DUPFD_CLOEXEC, static_cast<int>(AgentFd::end)));
-    if (!listener) return failure_errno(errno, "descriptor {} was not inherited; only xosd starts this program", kListener);
+    if (!listener)
+        return failure_errno(errno, "descriptor {} was not inherited; only xosd starts this program",
+                             kListener);
     auto source = EventSource::inherit(filtered);
     if (!source) return std::unexpected(source.error());
     auto files = ProcessFiles::open();

@@ -45,6 +45,8 @@ void Outbox::flush() {
     }
 }
 
-size_t Outbox::take_dropped() { return queue_.empty() ? std::exchange(dropped_, 0) : 0; }
+size_t Outbox::take_dropped() {
+    return queue_.empty() ? std::exchange(dropped_, 0) : 0;
+}
 
 }  // namespace xos

@@ -1,6 +1,7 @@
 // What the agent has to say to xosd, kept while xosd does not read.
 //
-// Owns: the connection and a bounded queue. Process: the agent. Trusts: nothing of the peer but that it is root.
+// Owns: the connection and a bounded queue. Process: the agent. Trusts: nothing of the peer but that it is
+// root.
 #pragma once
 
 #include <cstddef>

@@ -72,7 +72,8 @@ Result<ProcEvent> parse_proc_event(std::span<const std::byte> message) {
     event.timestamp_ns = read_at<uint64_t>(body, 8);
     read_payload(body.subspan(kEventHead), what, event);
     const bool has_ids = event.kind != ProcEventKind::other;
-    if (has_ids && (event.pid <= 0 || event.tgid <= 0)) return fail(Errc::invalid, "a process event names no process");
+    if (has_ids && (event.pid <= 0 || event.tgid <= 0))
+        return fail(Errc::invalid, "a process event names no process");
     return event;
 }
 

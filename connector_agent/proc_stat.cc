@@ -38,7 +38,8 @@ std::optional<ProcStat> parse_proc_stat(std::string_view text) {
     // the name may hold anything, also ") R 1": the last bracket is the kernel's
     const size_t open = text.find('(');
     const size_t close = text.rfind(')');
-    if (open == std::string_view::npos || close == std::string_view::npos || close < open) return std::nullopt;
+    if (open == std::string_view::npos || close == std::string_view::npos || close < open)
+        return std::nullopt;
     ProcStat stat;
     stat.comm = text.substr(open + 1, close - open - 1);
     std::string_view rest = text.substr(close + 1);

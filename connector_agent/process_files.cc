@@ -8,7 +8,6 @@
 #include <charconv>
 #include <cstring>
 #include <ctime>
-#include <format>
 #include <memory>
 
 namespace xos {
@@ -24,11 +23,15 @@ uint64_t clock_ns(clockid_t clock) {
     return static_cast<uint64_t>(now.tv_sec) * kNsPerSecond + static_cast<uint64_t>(now.tv_nsec);
 }
 
-bool is_dead(char state) { return state == 'Z' || state == 'X'; }
+bool is_dead(char state) {
+    return state == 'Z' || state == 'X';
+}
 
 }  // namespace
 
-uint64_t monotonic_ns() { return clock_ns(CLOCK_MONOTONIC); }
+uint64_t monotonic_ns() {
+    return clock_ns(CLOCK_MONOTONIC);
+}
 
 Outcome<ProcessFiles> ProcessFiles::open() {
     ProcessFiles files;
@@ -36,12 +39,13 @@ Outcome<ProcessFiles> ProcessFiles::open() {
     if (!files.proc_) return failure_errno(errno, "cannot open /proc");
     files.ticks_per_second_ = static_cast<uint64_t>(sysconf(_SC_CLK_TCK));
     if (!files.stat(1))
-        return failure(Errc::unavailable, "/proc hides processes (hidepid); the agent's group must be let through");
+        return failure(Errc::unavailable,
+                       "/proc hides processes (hidepid); the agent's group must be let through");
     return files;
 }
 
 std::string ProcessFiles::read(int32_t pid, const char* name, size_t limit) const {
-    const UniqueFd fd(openat(proc_.get(), std::format("{}/{}", pid, name).c_str(), O_RDONLY | O_CLOEXEC));
+    const UniqueFd fd(openat(proc_.get(), compose("{}/{}", pid, name).c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd) return {};
     std::string text(limit, '\0');
     size_t used = 0;
@@ -57,7 +61,8 @@ std::string ProcessFiles::read(int32_t pid, const char* name, size_t limit) cons
 
 std::vector<int32_t> ProcessFiles::threads(int32_t pid) const {
     std::vector<int32_t> tids;
-    const int fd = openat(proc_.get(), std::format("{}/task", pid).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int fd =
+        openat(proc_.get(), compose("{}/task", pid).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return tids;
     const std::unique_ptr<DIR, int (*)(DIR*)> directory(fdopendir(fd), closedir);
     if (!directory) {
@@ -74,7 +79,9 @@ std::vector<int32_t> ProcessFiles::threads(int32_t pid) const {
     return tids;
 }
 
-std::optional<ProcStat> ProcessFiles::stat(int32_t pid) const { return parse_proc_stat(read(pid, "stat", kSmallFile)); }
+std::optional<ProcStat> ProcessFiles::stat(int32_t pid) const {
+    return parse_proc_stat(read(pid, "stat", kSmallFile));
+}
 
 std::optional<std::string> ProcessFiles::cgroup_path(int32_t pid) const {
     const std::string text = read(pid, "cgroup", 4 * kSmallFile);
@@ -87,7 +94,9 @@ uint64_t ProcessFiles::start_ns(const ProcStat& stat) const {
     // /proc counts suspended time, events do not
     const uint64_t boot = stat.start_ticks / ticks_per_second_ * kNsPerSecond +
                           stat.start_ticks % ticks_per_second_ * (kNsPerSecond / ticks_per_second_);
-    const uint64_t suspended = clock_ns(CLOCK_BOOTTIME) - clock_ns(CLOCK_MONOTONIC);
+    const uint64_t monotonic =
+        clock_ns(CLOCK_MONOTONIC);  // read first, so that the difference is never negative
+    const uint64_t suspended = clock_ns(CLOCK_BOOTTIME) - monotonic;
     // never 0, which means unknown
     return std::max<uint64_t>(boot - std::min(boot, suspended), 1);
 }
@@ -95,8 +104,10 @@ uint64_t ProcessFiles::start_ns(const ProcStat& stat) const {
 std::optional<ObservedProcess> ProcessFiles::observe(int32_t pid) const {
     const auto seen = stat(pid);
     if (!seen) return std::nullopt;
-    ObservedProcess observed{
-        .pid = pid, .parent_pid = seen->parent_pid, .started_ns = start_ns(*seen), .leader_alive = !is_dead(seen->state)};
+    ObservedProcess observed{.pid = pid,
+                             .parent_pid = seen->parent_pid,
+                             .started_ns = start_ns(*seen),
+                             .leader_alive = !is_dead(seen->state)};
     if (seen->threads > 1) observed.threads = threads(pid);
     if (!observed.leader_alive && observed.threads.empty()) return std::nullopt;
     const auto again = stat(pid);

@@ -1,7 +1,7 @@
 // What /proc says of one process at this moment.
 //
-// Owns: the open directory /proc and the clocks to read start times by. Process: the agent; needs no capability.
-// Trusts: the kernel's files; every answer is of the process that had the pid while it was read.
+// Owns: the open directory /proc and the clocks to read start times by. Process: the agent; needs no
+// capability. Trusts: the kernel's files; every answer is of the process that had the pid while it was read.
 #pragma once
 
 #include <cstdint>

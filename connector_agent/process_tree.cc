@@ -6,13 +6,16 @@
 namespace xos {
 namespace {
 
-// /proc tells starts in ticks of 1/100 s at the coarsest, rounded down, and our two clocks are read one after the other.
+// /proc tells starts in ticks of 1/100 s at the coarsest, rounded down, and our two clocks are read one after
+// the other.
 constexpr uint64_t kTickSlackNs = 20'000'000;
 // The fork event follows the start time that /proc shows; a preempted parent may take this long in between.
 constexpr uint64_t kForkDelayNs = 2'000'000'000;
 
 // Where both instants are of one pid: are they the start of one process?
-bool same_start(uint64_t a, uint64_t b) { return (a > b ? a - b : b - a) <= kForkDelayNs; }
+bool same_start(uint64_t a, uint64_t b) {
+    return (a > b ? a - b : b - a) <= kForkDelayNs;
+}
 
 }  // namespace
 
@@ -45,7 +48,8 @@ void ProcessTree::apply_fork(const ProcEvent& event, Changes& changes) {
         }
         end_unknown(event.tgid, changes);
     }
-    processes_[event.tgid] = {.pid = event.tgid, .parent_pid = event.parent_tgid, .started_ns = event.timestamp_ns};
+    processes_[event.tgid] = {
+        .pid = event.tgid, .parent_pid = event.parent_tgid, .started_ns = event.timestamp_ns};
     changes.push_back({TreeChangeKind::forked, event.tgid, event.parent_tgid, {}});
 }
 
@@ -89,8 +93,9 @@ void ProcessTree::observe(std::span<const ObservedProcess> members, uint64_t now
         if (process.missing_since_ns == 0) process.missing_since_ns = now_ns;
     for (const ObservedProcess& seen : members) {
         const auto known = processes_.find(seen.pid);
-        const bool same = known != processes_.end() && (known->second.started_ns == 0 ||
-                                                         same_start(known->second.started_ns, seen.started_ns));
+        const bool same =
+            known != processes_.end() &&
+            (known->second.started_ns == 0 || same_start(known->second.started_ns, seen.started_ns));
         if (!same && known != processes_.end()) end_unknown(seen.pid, changes);
         if (!same) changes.push_back({TreeChangeKind::adopted, seen.pid, seen.parent_pid, {}});
         TrackedProcess& process = processes_[seen.pid];

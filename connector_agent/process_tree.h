@@ -1,10 +1,10 @@
 // The processes of one binding, kept by events and corrected by observations.
 //
-// Owns: what is believed to be alive. Process: the agent. Trusts: the kernel's events, not their completeness.
-// Pure: the caller reads /proc and the clock.
+// Owns: what is believed to be alive. Process: the agent. Trusts: the kernel's events, not their
+// completeness. Pure: the caller reads /proc and the clock.
 //
-// Identity is host pid plus start time. A process is over when its last thread is: the leader may go first, and a
-// thread that execs takes the leader's id after an exit event in the leader's name.
+// Identity is host pid plus start time. A process is over when its last thread is: the leader may go first,
+// and a thread that execs takes the leader's id after an exit event in the leader's name.
 #pragma once
 
 #include <cstdint>
@@ -52,8 +52,8 @@ class ProcessTree {
 
     // Appends what the event changed: nothing, one thing, or two where it reveals an end that was missed.
     void apply(const ProcEvent& event, Changes& changes);
-    // Takes in what an observation at now_ns showed. Processes that it did not show are only marked; the caller finds
-    // out what became of them, because their exit event may still be queued.
+    // Takes in what an observation at now_ns showed. Processes that it did not show are only marked; the
+    // caller finds out what became of them, because their exit event may still be queued.
     void observe(std::span<const ObservedProcess> members, uint64_t now_ns, Changes& changes);
     // The process is gone and nobody saw how.
     void end_unknown(int32_t pid, Changes& changes);

@@ -7,8 +7,8 @@ namespace {
 
 constexpr int kReadsMax = 8;
 
-// Reads until two readings agree; a job that never stops forking is taken as the last reading shows it, and its
-// events bring the rest.
+// Reads until two readings agree; a job that never stops forking is taken as the last reading shows it, and
+// its events bring the rest.
 std::vector<ObservedProcess> observe_members(int cgroup, const ProcessFiles& files, bool& removed) {
     std::vector<ObservedProcess> observed;
     std::vector<int32_t> before;
@@ -29,7 +29,8 @@ std::vector<ObservedProcess> observe_members(int cgroup, const ProcessFiles& fil
 
 enum class Whereabouts { gone, inside, outside };
 
-Whereabouts find_whereabouts(const TrackedProcess& process, std::string_view cgroup, const ProcessFiles& files) {
+Whereabouts find_whereabouts(const TrackedProcess& process, std::string_view cgroup,
+                             const ProcessFiles& files) {
     const auto seen = files.observe(process.pid);
     if (!seen) return Whereabouts::gone;
     constexpr uint64_t kSameStartNs = 2'000'000'000;
@@ -48,7 +49,8 @@ bool is_inside(std::string_view path, std::string_view cgroup) {
     return path.size() == cgroup.size() || path[cgroup.size()] == '/';
 }
 
-ResyncReport resync(Binding& binding, const ProcessFiles& files, uint64_t now_ns, ProcessTree::Changes& changes) {
+ResyncReport resync(Binding& binding, const ProcessFiles& files, uint64_t now_ns,
+                    ProcessTree::Changes& changes) {
     ResyncReport report;
     ProcessTree& tree = binding.tree();
     const auto members = observe_members(binding.cgroup(), files, report.cgroup_removed);

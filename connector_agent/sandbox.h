@@ -7,7 +7,8 @@
 
 namespace xos {
 
-// Refuses to go on with any capability; then allows only what the agent's loop does. Everything else gets EPERM.
+// Refuses to go on with any capability; then allows only what the agent's loop does. Everything else gets
+// EPERM.
 Outcome<void> enter_sandbox();
 
 }  // namespace xos

@@ -31,15 +31,18 @@ std::vector<ProcessInfo> describe_all(const Binding& binding, const ProcessFiles
 
 }  // namespace
 
-std::vector<SnapshotPage> describe_binding(const Binding& binding, const ProcessFiles& files, uint32_t request) {
+std::vector<SnapshotPage> describe_binding(const Binding& binding, const ProcessFiles& files,
+                                           uint32_t request) {
     std::vector<SnapshotPage> pages;
     for (ProcessInfo& info : describe_all(binding, files)) {
         if (pages.empty() || pages.back().processes.size() == kSnapshotPageMax)
-            pages.push_back({.serial = binding.request().serial, .request = request, .counters = binding.counters()});
+            pages.push_back(
+                {.serial = binding.request().serial, .request = request, .counters = binding.counters()});
         pages.back().processes.push_back(std::move(info));
     }
     if (pages.empty())
-        pages.push_back({.serial = binding.request().serial, .request = request, .counters = binding.counters()});
+        pages.push_back(
+            {.serial = binding.request().serial, .request = request, .counters = binding.counters()});
     pages.back().last = true;
     return pages;
 }

@@ -11,6 +11,7 @@
 namespace xos {
 
 // At least one page, the last one marked. The binding was resynced just before.
-std::vector<SnapshotPage> describe_binding(const Binding& binding, const ProcessFiles& files, uint32_t request);
+std::vector<SnapshotPage> describe_binding(const Binding& binding, const ProcessFiles& files,
+                                           uint32_t request);
 
 }  // namespace xos

@@ -63,7 +63,9 @@ void Tracker::unbind(const Unbind& request) {
 void Tracker::snapshot(const SnapshotRequest& request) {
     Binding* binding = find(request.serial);
     if (binding == nullptr) {
-        send_(SnapshotPage{.serial = request.serial, .request = request.request, .last = true, .found = false}, true);
+        send_(
+            SnapshotPage{.serial = request.serial, .request = request.request, .last = true, .found = false},
+            true);
         return;
     }
     binding->set_passed(source_.passed(binding->request().slot));
@@ -76,10 +78,13 @@ void Tracker::snapshot(const SnapshotRequest& request) {
 void Tracker::start() {
     if (started_) return;
     started_ = true;
+    bind_waiting_();
     const auto [begin, end] = source_.recover();
     heartbeat_ = source_.counters(0);
     for (size_t i = begin; i < end; ++i) process(i);
-    if (end > begin) log(Level::notice, "took over messages of a killed agent", {{"messages", std::to_string(end - begin)}});
+    if (end > begin)
+        log(Level::notice, "took over messages of a killed agent",
+            {{"messages", std::to_string(end - begin)}});
     drain();
     gap_told_ = source_.gap();
     for (auto& [serial, binding] : bindings_) {
@@ -109,7 +114,8 @@ void Tracker::settle(Binding& binding, const ProcessTree::Changes& changes) {
             owners_[change.pid] = serial;
         }
         if (!binding.request().stream) continue;
-        static_assert(static_cast<int>(TreeChangeKind::adopted) == static_cast<int>(ProcessEventKind::adopted));
+        static_assert(static_cast<int>(TreeChangeKind::adopted) ==
+                      static_cast<int>(ProcessEventKind::adopted));
         send_(ProcessEvent{.serial = serial,
                            .kind = static_cast<ProcessEventKind>(change.kind),
                            .pid = change.pid,
@@ -137,13 +143,17 @@ void Tracker::resync_now(Binding& binding) {
     settle(binding, changes);
     if (binding.request().stream)
         for (const int32_t pid : report.escaped)
-            send_(ProcessEvent{.serial = binding.request().serial, .kind = ProcessEventKind::escaped, .pid = pid}, false);
+            send_(
+                ProcessEvent{
+                    .serial = binding.request().serial, .kind = ProcessEventKind::escaped, .pid = pid},
+                false);
     if (report.undecided > 0) plan_resync(binding, kExitEventGraceNs);
     source_.publish(binding.request().slot, binding.counters());
     const uint64_t unknown = binding.counters().exit_codes_unknown - binding.unknown_told;
     binding.unknown_told += unknown;
     if (unknown > 0)
-        tell_loss({.serial = binding.request().serial, .reason = binding.doubt, .exit_codes_unknown = unknown});
+        tell_loss(
+            {.serial = binding.request().serial, .reason = binding.doubt, .exit_codes_unknown = unknown});
 }
 
 void Tracker::resync_all() {
@@ -173,7 +183,8 @@ void Tracker::run_due() {
 int Tracker::timeout_ms() const {
     uint64_t due = check_due_ns_;
     for (const auto& [serial, binding] : bindings_)
-        if (binding.resync_due_ns != 0 && (due == 0 || binding.resync_due_ns < due)) due = binding.resync_due_ns;
+        if (binding.resync_due_ns != 0 && (due == 0 || binding.resync_due_ns < due))
+            due = binding.resync_due_ns;
     if (due == 0) return -1;
     const uint64_t now = monotonic_ns();
     return due <= now ? 0 : static_cast<int>(std::min<uint64_t>((due - now) / kMs + 1, 60'000));

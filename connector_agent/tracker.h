@@ -1,9 +1,10 @@
 // All bindings of this agent, kept true by events, checked by counting, corrected by resync.
 //
-// Owns: bindings, the event source, the heartbeat. Process: the agent. Trusts: xosd's requests, the kernel's messages.
+// Owns: bindings, the event source, the heartbeat. Process: the agent. Trusts: xosd's requests, the kernel's
+// messages.
 //
-// The equation: for each binding what the filter let through equals what was received plus what is declared lost.
-// Any deficit that two checks in a row confirm is declared, said to xosd, and followed by a resync.
+// The equation: for each binding what the filter let through equals what was received plus what is declared
+// lost. Any deficit that two checks in a row confirm is declared, said to xosd, and followed by a resync.
 #pragma once
 
 #include <functional>
@@ -18,10 +19,11 @@ namespace xos {
 
 class Tracker {
   public:
-    // vital messages must reach xosd or be made up for by its asking for the state; the others may be dropped.
+    // vital messages must reach xosd or be made up for by its asking for the state; the others may be
+    // dropped.
     using Send = std::function<void(const AgentMessage& message, bool vital)>;
-    // Asks the owner to bind() what xosd has asked for and nothing else: an event may overtake the request that binds
-    // its cgroup.
+    // Asks the owner to bind() what xosd has asked for and nothing else: an event may overtake the request
+    // that binds its cgroup.
     using BindWaiting = std::function<void()>;
 
     Tracker(EventSource source, ProcessFiles files, Send send, BindWaiting bind_waiting);

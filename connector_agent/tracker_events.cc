@@ -14,8 +14,8 @@ namespace xos {
 namespace {
 
 constexpr uint64_t kMs = 1'000'000;
-constexpr uint64_t kRecheckNs = 5 * kMs;   // a message may be counted but not queued yet
-constexpr size_t kBusyBatch = 8;           // from here on waiting a little saves more than it delays
+constexpr uint64_t kRecheckNs = 5 * kMs;  // a message may be counted but not queued yet
+constexpr size_t kBusyBatch = 8;          // from here on waiting a little saves more than it delays
 constexpr long kCoalesceNs = 500'000;
 constexpr int kBatchesPerDrain = 1024;
 constexpr size_t kSweepsPerTick = 64;
@@ -125,7 +125,9 @@ void Tracker::check_heartbeat(bool overflow) {
             silent_since_ns_ = now;
             log(Level::warning, "the kernel sends no process events", {});
         }
-        send_(Silence{.silent = true, .seconds = static_cast<uint32_t>((now - silent_since_ns_) / (1000 * kMs))}, true);
+        send_(Silence{.silent = true,
+                      .seconds = static_cast<uint32_t>((now - silent_since_ns_) / (1000 * kMs))},
+              true);
         return;
     }
     if (silent_since_ns_ == 0 || !heard) return;

@@ -91,136 +91,167 @@ const char* AccountsFile::find_record(uint32_t unit, AccountsRecordKind kind, ui
     return at;
 }
 
-Result<VoBlock> AccountsFile::read_vo(uint32_t unit) const {
+bool AccountsFile::read(uint32_t unit, VoBlock* block) const {
     uint32_t size = 0;
     const char* at = find_record(unit, AccountsRecordKind::vo, &size);
     AccountsVoRecord record;
-    if (at == nullptr || size < sizeof record) return fail(Errc::unavailable, "accounts file: VO record");
+    if (at == nullptr || size < sizeof record) return false;
     memcpy(&record, at, sizeof record);
     const char* end = at + size;
     at += sizeof record;
-    VoBlock block{.vo = {}, .base = record.base, .size = record.size};
-    if (!take_text(&at, end, record.name_size, &block.vo))
-        return fail(Errc::unavailable, "accounts file: VO record");
-    return block;
+    block->base = record.base;
+    block->size = record.size;
+    return take_text(&at, end, record.name_size, &block->vo);
 }
 
-Result<AccountView> AccountsFile::read_user(uint32_t unit) const {
+bool AccountsFile::read(uint32_t unit, AccountView* account) const {
     uint32_t size = 0;
     const char* at = find_record(unit, AccountsRecordKind::account, &size);
     AccountsUserRecord record;
-    if (at == nullptr || size < sizeof record)
-        return fail(Errc::unavailable, "accounts file: account record");
+    if (at == nullptr || size < sizeof record) return false;
     memcpy(&record, at, sizeof record);
     const char* end = at + size;
     at += sizeof record;
-    AccountView account;
-    account.uid = record.uid;
-    account.gid = record.gid;
-    account.groups = reinterpret_cast<const uint32_t*>(at);
-    account.group_count = record.group_count;
-    if (static_cast<uint64_t>(end - at) / sizeof(uint32_t) < record.group_count)
-        return fail(Errc::unavailable, "accounts file: account record");
+    if (static_cast<uint64_t>(end - at) / sizeof(uint32_t) < record.group_count) return false;
+    account->uid = record.uid;
+    account->gid = record.gid;
+    account->groups = reinterpret_cast<const uint32_t*>(at);
+    account->group_count = record.group_count;
     at += uint64_t{record.group_count} * sizeof(uint32_t);
     const char* text = at;
-    if (!take_text(&at, end, record.name_size, &account.name) ||
-        !take_text(&at, end, record.gecos_size, &account.gecos) ||
-        !take_text(&at, end, record.home_size, &account.home) ||
-        !take_text(&at, end, record.shell_size, &account.shell))
-        return fail(Errc::unavailable, "accounts file: account record");
-    account.text = std::string_view(text, static_cast<size_t>(at - text));
-    return account;
+    if (!take_text(&at, end, record.name_size, &account->name) ||
+        !take_text(&at, end, record.gecos_size, &account->gecos) ||
+        !take_text(&at, end, record.home_size, &account->home) ||
+        !take_text(&at, end, record.shell_size, &account->shell))
+        return false;
+    account->text = std::string_view(text, static_cast<size_t>(at - text));
+    return true;
 }
 
-Result<GroupView> AccountsFile::read_group(uint32_t unit) const {
+bool AccountsFile::read(uint32_t unit, GroupView* group) const {
     uint32_t size = 0;
     const char* at = find_record(unit, AccountsRecordKind::group, &size);
     AccountsGroupRecord record;
-    if (at == nullptr || size < sizeof record) return fail(Errc::unavailable, "accounts file: group record");
+    if (at == nullptr || size < sizeof record) return false;
     memcpy(&record, at, sizeof record);
     const char* end = at + size;
     at += sizeof record;
-    GroupView group{.name = {},
-                    .gid = record.gid,
-                    .members = reinterpret_cast<const uint32_t*>(at),
-                    .member_count = record.member_count};
-    if (static_cast<uint64_t>(end - at) / sizeof(uint32_t) < record.member_count)
-        return fail(Errc::unavailable, "accounts file: group record");
+    if (static_cast<uint64_t>(end - at) / sizeof(uint32_t) < record.member_count) return false;
+    group->gid = record.gid;
+    group->members = reinterpret_cast<const uint32_t*>(at);
+    group->member_count = record.member_count;
     at += uint64_t{record.member_count} * sizeof(uint32_t);
-    if (!take_text(&at, end, record.name_size, &group.name))
-        return fail(Errc::unavailable, "accounts file: group record");
-    return group;
+    return take_text(&at, end, record.name_size, &group->name);
 }
 
 template <typename View>
-Result<View> AccountsFile::search(AccountsSection section, uint64_t hash,
-                                  Result<View> (AccountsFile::*read)(uint32_t) const, auto accepts) const {
+AccountsFile::Step AccountsFile::search(AccountsSection section, uint64_t hash, View* view,
+                                        auto accepts) const {
     const uint32_t slots = place(section).slots;
-    if (slots == 0) return fail(Errc::unavailable, "accounts file: not open");
+    if (slots == 0) return Step::corrupt;
     const uint32_t first = layout::hash_index(hash, slots);
     for (uint32_t i = 0; i <= probe_max_ && i < slots; ++i) {
         const uint32_t index = (first + i) & (slots - 1);
         const uint64_t slot = load_slot(section, index);
-        if (!layout::slot_holds(slot, section, index)) return fail(Errc::unavailable, "accounts file: slot");
+        if (!layout::slot_holds(slot, section, index)) return Step::corrupt;
         const uint32_t unit = layout::slot_unit(slot);
         if (unit == kSlotEmpty) break;
         if (unit == kSlotTombstone || layout::slot_tag(slot) != layout::hash_tag(hash)) continue;
-        const Result<View> view = (this->*read)(unit);
-        if (!view || accepts(*view)) return view;
+        if (!read(unit, view)) return Step::corrupt;
+        if (accepts(*view)) return Step::found;
     }
-    return fail(Errc::not_found, "");
+    return Step::missing;
 }
 
+namespace {
+
+// Makes the Result in its place: look(&view) fills it and says how that went.
+template <typename View>
+Result<View> answer(auto look) {
+    Result<View> result(std::in_place);
+    using Step = decltype(look(&*result));
+    switch (look(&*result)) {
+        case Step::found:
+            break;
+        case Step::missing:
+            result = fail(Errc::not_found, "");
+            break;
+        case Step::corrupt:
+            result = fail(Errc::unavailable, "accounts file: corrupt");
+            break;
+    }
+    return result;
+}
+
+}  // namespace
+
 Result<VoBlock> AccountsFile::find_vo(std::string_view vo) const {
-    return search(AccountsSection::by_vo, layout::hash_bytes(vo.data(), vo.size(), seed_),
-                  &AccountsFile::read_vo, [vo](const VoBlock& found) { return found.vo == vo; });
+    return answer<VoBlock>([&](VoBlock* block) {
+        return search(AccountsSection::by_vo, layout::hash_bytes(vo.data(), vo.size(), seed_), block,
+                      [vo](const VoBlock& found) { return found.vo == vo; });
+    });
 }
 
 Result<AccountView> AccountsFile::find_user(std::string_view name) const {
-    return search(AccountsSection::by_name, layout::hash_bytes(name.data(), name.size(), seed_),
-                  &AccountsFile::read_user, [name](const AccountView& found) { return found.name == name; });
+    return answer<AccountView>([&](AccountView* account) {
+        return search(AccountsSection::by_name, layout::hash_bytes(name.data(), name.size(), seed_), account,
+                      [name](const AccountView& found) { return found.name == name; });
+    });
 }
 
 Result<AccountView> AccountsFile::find_user(uint32_t uid) const {
-    return search(AccountsSection::by_uid, layout::hash_number(uid, seed_), &AccountsFile::read_user,
-                  [uid](const AccountView& found) { return found.uid == uid; });
+    return answer<AccountView>([&](AccountView* account) {
+        return search(AccountsSection::by_uid, layout::hash_number(uid, seed_), account,
+                      [uid](const AccountView& found) { return found.uid == uid; });
+    });
 }
 
 Result<GroupView> AccountsFile::find_group(std::string_view name) const {
-    const Result<GroupView> group =
-        search(AccountsSection::by_group, layout::hash_bytes(name.data(), name.size(), seed_),
-               &AccountsFile::read_group, [name](const GroupView& found) { return found.name == name; });
-    if (group || group.error().code != Errc::not_found) return group;
-    const Result<AccountView> account = find_user(name);
-    if (!account) return std::unexpected(account.error());
-    if (account->gid != account->uid) return fail(Errc::not_found, "");
-    return private_group(*account);
+    const uint64_t hash = layout::hash_bytes(name.data(), name.size(), seed_);
+    return answer<GroupView>([&](GroupView* group) {
+        const Step step = search(AccountsSection::by_group, hash, group,
+                                 [name](const GroupView& found) { return found.name == name; });
+        if (step != Step::missing) return step;
+        AccountView account;
+        const Step own = search(AccountsSection::by_name, hash, &account,
+                                [name](const AccountView& found) { return found.name == name; });
+        if (own == Step::found && account.gid != account.uid) return Step::missing;
+        *group = private_group(account);
+        return own;
+    });
 }
 
 Result<GroupView> AccountsFile::find_group(uint32_t gid) const {
-    const Result<GroupView> group =
-        search(AccountsSection::by_gid, layout::hash_number(gid, seed_), &AccountsFile::read_group,
-               [gid](const GroupView& found) { return found.gid == gid; });
-    if (group || group.error().code != Errc::not_found) return group;
-    const Result<AccountView> account = find_user(gid);
-    if (!account) return std::unexpected(account.error());
-    if (account->gid != gid) return fail(Errc::not_found, "");
-    return private_group(*account);
+    const uint64_t hash = layout::hash_number(gid, seed_);
+    return answer<GroupView>([&](GroupView* group) {
+        const Step step = search(AccountsSection::by_gid, hash, group,
+                                 [gid](const GroupView& found) { return found.gid == gid; });
+        if (step != Step::missing) return step;
+        AccountView account;
+        const Step own = search(AccountsSection::by_uid, hash, &account,
+                                [gid](const AccountView& found) { return found.uid == gid; });
+        if (own == Step::found && account.gid != gid) return Step::missing;
+        *group = private_group(account);
+        return own;
+    });
 }
 
 Result<AccountView> AccountsFile::find_member(const GroupView& group, uint32_t index) const {
-    if (index >= group.member_count) return fail(Errc::not_found, "");
-    return read_user(group.members[index]);
+    return answer<AccountView>([&](AccountView* account) {
+        if (index >= group.member_count) return Step::missing;
+        return read(group.members[index], account) ? Step::found : Step::corrupt;
+    });
 }
 
 template <typename View>
-Result<View> AccountsFile::walk(AccountsSection section, AccountsCursor& cursor,
-                                Result<View> (AccountsFile::*read)(uint32_t) const, auto id_of) const {
-    const auto read_at = [&](uint32_t index) -> Result<View> {
-        const uint64_t slot = load_slot(section, index);
-        if (!layout::slot_holds(slot, section, index)) return fail(Errc::unavailable, "accounts file: slot");
-        return (this->*read)(layout::slot_unit(slot));
-    };
+bool AccountsFile::read_at(AccountsSection section, uint32_t index, View* view) const {
+    const uint64_t slot = load_slot(section, index);
+    return layout::slot_holds(slot, section, index) && read(layout::slot_unit(slot), view);
+}
+
+template <typename View>
+AccountsFile::Step AccountsFile::walk(AccountsSection section, AccountsCursor& cursor, View* view,
+                                      auto id_of) const {
     const uint32_t slots = place(section).slots;
     uint32_t index = cursor.started ? cursor.index : 0;
     if (cursor.started && cursor.seed != seed_) {
@@ -228,46 +259,54 @@ Result<View> AccountsFile::walk(AccountsSection section, AccountsCursor& cursor,
         uint32_t end = slots;
         for (index = 0; index < end;) {
             const uint32_t middle = index + (end - index) / 2;
-            const Result<View> view = read_at(middle);
-            if (!view) return view;
+            if (!read_at(section, middle, view)) return Step::corrupt;
             if (id_of(*view) > cursor.after)
                 end = middle;
             else
                 index = middle + 1;
         }
     }
-    if (index >= slots) return fail(Errc::not_found, "");
-    Result<View> view = read_at(index);
-    if (!view) return view;
-    cursor.started = true;
-    cursor.seed = seed_;
-    cursor.index = index + 1;
-    cursor.after = id_of(*view);
-    return view;
+    if (index >= slots) return Step::missing;
+    if (!read_at(section, index, view)) return Step::corrupt;
+    cursor = {.seed = seed_,
+              .index = index + 1,
+              .after = id_of(*view),
+              .started = true,
+              .in_accounts = cursor.in_accounts};
+    return Step::found;
 }
 
 Result<VoBlock> AccountsFile::next_vo(AccountsCursor& cursor) const {
-    return walk(AccountsSection::vo_list, cursor, &AccountsFile::read_vo,
-                [](const VoBlock& block) { return block.base; });
+    return answer<VoBlock>([&](VoBlock* block) {
+        return walk(AccountsSection::vo_list, cursor, block, [](const VoBlock& found) { return found.base; });
+    });
 }
 
 Result<AccountView> AccountsFile::next_user(AccountsCursor& cursor) const {
-    return walk(AccountsSection::user_list, cursor, &AccountsFile::read_user,
-                [](const AccountView& account) { return account.uid; });
+    return answer<AccountView>([&](AccountView* account) {
+        return walk(AccountsSection::user_list, cursor, account,
+                    [](const AccountView& found) { return found.uid; });
+    });
 }
 
 Result<GroupView> AccountsFile::next_group(AccountsCursor& cursor) const {
-    if (!cursor.in_accounts) {
-        Result<GroupView> group = walk(AccountsSection::group_list, cursor, &AccountsFile::read_group,
-                                       [](const GroupView& found) { return found.gid; });
-        if (group || group.error().code != Errc::not_found) return group;
-        cursor = AccountsCursor{.in_accounts = true};
-    }
-    for (;;) {
-        const Result<AccountView> account = next_user(cursor);
-        if (!account) return std::unexpected(account.error());
-        if (account->gid == account->uid) return private_group(*account);
-    }
+    return answer<GroupView>([&](GroupView* group) {
+        if (!cursor.in_accounts) {
+            const Step step = walk(AccountsSection::group_list, cursor, group,
+                                   [](const GroupView& found) { return found.gid; });
+            if (step != Step::missing) return step;
+            cursor = AccountsCursor{.in_accounts = true};
+        }
+        for (;;) {
+            AccountView account;
+            const Step step = walk(AccountsSection::user_list, cursor, &account,
+                                   [](const AccountView& found) { return found.uid; });
+            if (step != Step::found) return step;
+            if (account.gid != account.uid) continue;
+            *group = private_group(account);
+            return Step::found;
+        }
+    });
 }
 
 }  // namespace xos

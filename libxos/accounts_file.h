@@ -78,22 +78,25 @@ class AccountsFile {
     [[nodiscard]] size_t size() const { return size_; }
 
   private:
-    // The record of kind at unit, checked; its size goes to *size.
+    // What a look-up steps through; views are filled in place, as copies of them would cost more than the
+    // finding.
+    enum class Step : uint8_t { found, missing, corrupt };
+    // The record of kind at unit, checked; its size goes to *size. nullptr: corrupt.
     [[nodiscard]] const char* find_record(uint32_t unit, AccountsRecordKind kind, uint32_t* size) const;
-    [[nodiscard]] Result<VoBlock> read_vo(uint32_t unit) const;
-    [[nodiscard]] Result<AccountView> read_user(uint32_t unit) const;
-    [[nodiscard]] Result<GroupView> read_group(uint32_t unit) const;
+    [[nodiscard]] bool read(uint32_t unit, VoBlock* block) const;
+    [[nodiscard]] bool read(uint32_t unit, AccountView* account) const;
+    [[nodiscard]] bool read(uint32_t unit, GroupView* group) const;
     [[nodiscard]] uint64_t load_slot(AccountsSection section, uint32_t index) const;
     [[nodiscard]] const AccountsPlace& place(AccountsSection section) const {
         return places_[static_cast<size_t>(section)];
     }
-    // The entry of section that read(unit) gives and accepts() takes.
+    // The entry of section that accepts() takes.
     template <typename View>
-    [[nodiscard]] Result<View> search(AccountsSection section, uint64_t hash,
-                                      Result<View> (AccountsFile::*read)(uint32_t) const, auto accepts) const;
+    [[nodiscard]] Step search(AccountsSection section, uint64_t hash, View* view, auto accepts) const;
     template <typename View>
-    [[nodiscard]] Result<View> walk(AccountsSection section, AccountsCursor& cursor,
-                                    Result<View> (AccountsFile::*read)(uint32_t) const, auto id_of) const;
+    [[nodiscard]] Step walk(AccountsSection section, AccountsCursor& cursor, View* view, auto id_of) const;
+    template <typename View>
+    [[nodiscard]] bool read_at(AccountsSection section, uint32_t index, View* view) const;
 
     const char* data_ = nullptr;
     size_t size_ = 0;

@@ -142,8 +142,12 @@ Result<PinnedAccounts> AccountsSource::pin() {
                 pins.fetch_sub(1, std::memory_order_seq_cst);
                 continue;
             }
-            PinnedAccounts pinned(slots_[slot].file, {this, current, incarnation, stripe});
-            if (!pinned.is_retired()) return pinned;
+            const AccountsFile& file = slots_[slot].file;
+            // made in its place: every copy of it would show in the cost of a look-up
+            if (!file.is_retired())
+                return Result<PinnedAccounts>(std::in_place, file,
+                                              PinnedAccounts::Pin{this, current, incarnation, stripe});
+            leave({this, current, incarnation, stripe});
         }
         Result<PinnedAccounts> replaced = replace(current, guards, incarnation);
         if (replaced || replaced.error().code != Errc::conflict) return replaced;

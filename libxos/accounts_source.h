@@ -24,7 +24,16 @@ class AccountsSource;
 
 // An accounts file that stays mapped for as long as this lives. Keep it short: no I/O while it is held.
 class PinnedAccounts : public AccountsFile {
+    struct Pin {
+        AccountsSource* source = nullptr;  // null: a mapping of its own, unmapped with this
+        uint64_t current = 0;              // AccountsSource::current_ when it was pinned
+        uint64_t incarnation = 0;
+        size_t stripe = 0;
+    };
+
   public:
+    // Only who can name a Pin can make one: AccountsSource and map_accounts.
+    PinnedAccounts(const AccountsFile& file, const Pin& pin) : AccountsFile(file), pin_(pin) {}
     PinnedAccounts(PinnedAccounts&& other) noexcept;
     PinnedAccounts& operator=(PinnedAccounts&&) = delete;
     PinnedAccounts(const PinnedAccounts&) = delete;
@@ -34,13 +43,6 @@ class PinnedAccounts : public AccountsFile {
   private:
     friend class AccountsSource;
     friend Result<PinnedAccounts> map_accounts(const char* path);
-    struct Pin {
-        AccountsSource* source = nullptr;  // null: a mapping of its own, unmapped with this
-        uint64_t current = 0;              // AccountsSource::current_ when it was pinned
-        uint64_t incarnation = 0;
-        size_t stripe = 0;
-    };
-    PinnedAccounts(const AccountsFile& file, const Pin& pin) : AccountsFile(file), pin_(pin) {}
     Pin pin_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <type_traits>
 
 #include "libxos/login_name.h"
@@ -148,7 +149,9 @@ class Reader {
     void field(Verdict& verdict) {
         uint8_t value = 0;
         field(value);
-        verdict = static_cast<Verdict>(value);  // is_valid() refuses what is none
+        whole_ = whole_ && value >= static_cast<uint8_t>(Verdict::permit) &&
+                 value <= static_cast<uint8_t>(Verdict::unavailable);
+        if (whole_) verdict = static_cast<Verdict>(value);
     }
 
     bool ended_well() const { return whole_ && at_ == message_.size(); }
@@ -192,13 +195,16 @@ Result<size_t> encode(Kind kind, const Message& message, std::span<std::byte> bu
     return writer.end();
 }
 
-// The kind in the header of message, whose fields follow; 0 where it is no message of ours.
-uint16_t read_header(Reader& reader) {
+// The kind in the header of a message, whose fields follow; nothing where it is no message of ours.
+std::optional<Kind> read_header(Reader& reader) {
     uint32_t magic = 0;
     uint16_t version = 0;
     uint16_t kind = 0;
     reader.field(magic), reader.field(version), reader.field(kind);
-    return magic == kMagic && version == kProtocolVersion ? kind : 0;
+    const bool known =
+        kind >= static_cast<uint16_t>(Kind::keys_query) && kind <= static_cast<uint16_t>(Kind::close_session);
+    if (magic != kMagic || version != kProtocolVersion || !known) return std::nullopt;
+    return static_cast<Kind>(kind);
 }
 
 template <typename Message>
@@ -212,7 +218,7 @@ Result<Message> read_message(Reader& reader) {
 template <typename Message>
 Result<Message> decode_reply(Kind kind, std::span<const std::byte> bytes) {
     Reader reader(bytes);
-    if (read_header(reader) != static_cast<uint16_t>(kind)) return fail(Errc::invalid, "message header");
+    if (read_header(reader) != kind) return fail(Errc::invalid, "message header");
     return read_message<Message>(reader);
 }
 
@@ -246,7 +252,9 @@ Result<size_t> encode_reply(const CloseReply& reply, std::span<std::byte> buffer
 
 Result<Request> decode_request(std::span<const std::byte> message) {
     Reader reader(message);
-    switch (static_cast<Kind>(read_header(reader))) {
+    const auto kind = read_header(reader);
+    if (!kind) return fail(Errc::invalid, "message header");
+    switch (*kind) {
         case Kind::keys_query:
             return read_message<KeysQuery>(reader);
         case Kind::account:

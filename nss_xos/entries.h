@@ -10,8 +10,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "libxos/accounts_file.h"
+#include "libxos/names.h"
 #include "libxos/result.h"
 
 namespace xos {
@@ -29,8 +31,16 @@ namespace xos {
 [[nodiscard]] Result<void> append_groups(const char* user, gid_t skip, long* used, long* size, gid_t** groups,
                                          long limit);
 
-// Only these can be ours: everything else is answered without a look at any file.
-[[nodiscard]] bool can_be_ours(const char* name);
-[[nodiscard]] bool can_be_ours(uint32_t id);
+// name as a view where it can be one of ours at a glance: no longer than they get, with an '@'. Everything
+// else, which is every local name, is answered without a look at any file. Empty (data() == nullptr) where it
+// is not.
+[[nodiscard]] std::string_view at_a_glance(const char* name);
+// The error for a name that was looked for in vain: one that breaks the grammar of login names is nobody,
+// even where the accounts file cannot be read. (The grammar is asked last: most look-ups are hits and need
+// not pay for it.)
+[[nodiscard]] Error settle(std::string_view name, const Error& error);
+[[nodiscard]] inline bool is_our_id(uint32_t id) {
+    return id >= kUidMin && id <= kUidMax;
+}
 
 }  // namespace xos

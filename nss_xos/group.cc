@@ -46,16 +46,17 @@ Result<bool> grow(long* size, gid_t** groups, long limit) {
 }  // namespace
 
 Result<void> get_group(const char* name, group* entry, char* buffer, size_t size) {
-    if (!can_be_ours(name)) return fail(Errc::not_found, "");
+    const std::string_view wanted = at_a_glance(name);
+    if (wanted.data() == nullptr) return fail(Errc::not_found, "");
     const Result<PinnedAccounts> accounts = pin_accounts();
-    if (!accounts) return std::unexpected(accounts.error());
-    const Result<GroupView> found = accounts->find_group(std::string_view(name));
-    if (!found) return std::unexpected(found.error());
+    if (!accounts) return std::unexpected(settle(wanted, accounts.error()));
+    const Result<GroupView> found = accounts->find_group(wanted);
+    if (!found) return std::unexpected(settle(wanted, found.error()));
     return pack(*accounts, *found, entry, buffer, size);
 }
 
 Result<void> get_group(uint32_t gid, group* entry, char* buffer, size_t size) {
-    if (!can_be_ours(gid)) return fail(Errc::not_found, "");
+    if (!is_our_id(gid)) return fail(Errc::not_found, "");
     const Result<PinnedAccounts> accounts = pin_accounts();
     if (!accounts) return std::unexpected(accounts.error());
     const Result<GroupView> found = accounts->find_group(gid);
@@ -75,11 +76,12 @@ Result<void> get_next_group(AccountsCursor& cursor, group* entry, char* buffer, 
 }
 
 Result<void> append_groups(const char* user, gid_t skip, long* used, long* size, gid_t** groups, long limit) {
-    if (!can_be_ours(user)) return fail(Errc::not_found, "");
+    const std::string_view wanted = at_a_glance(user);
+    if (wanted.data() == nullptr) return fail(Errc::not_found, "");
     const Result<PinnedAccounts> accounts = pin_accounts();
-    if (!accounts) return std::unexpected(accounts.error());
-    const Result<AccountView> account = accounts->find_user(std::string_view(user));
-    if (!account) return std::unexpected(account.error());
+    if (!accounts) return std::unexpected(settle(wanted, accounts.error()));
+    const Result<AccountView> account = accounts->find_user(wanted);
+    if (!account) return std::unexpected(settle(wanted, account.error()));
     for (uint32_t i = 0; i < account->group_count; ++i) {
         if (account->groups[i] == skip) continue;
         if (*used >= *size) {

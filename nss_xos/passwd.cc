@@ -32,26 +32,28 @@ Result<void> pack(const AccountView& account, passwd* entry, char* buffer, size_
 
 }  // namespace
 
-bool can_be_ours(const char* name) {
+std::string_view at_a_glance(const char* name) {
     const size_t size = strnlen(name, kLoginNameMax + 1);
-    return size <= kLoginNameMax && parse_login_name(std::string_view(name, size)).has_value();
+    if (size > kLoginNameMax || memchr(name, '@', size) == nullptr) return {};
+    return {name, size};
 }
 
-bool can_be_ours(uint32_t id) {
-    return id >= kUidMin && id <= kUidMax;
+Error settle(std::string_view name, const Error& error) {
+    return parse_login_name(name) ? error : Error{Errc::not_found};
 }
 
 Result<void> get_passwd(const char* name, passwd* entry, char* buffer, size_t size) {
-    if (!can_be_ours(name)) return fail(Errc::not_found, "");
+    const std::string_view wanted = at_a_glance(name);
+    if (wanted.data() == nullptr) return fail(Errc::not_found, "");
     const Result<PinnedAccounts> accounts = pin_accounts();
-    if (!accounts) return std::unexpected(accounts.error());
-    const Result<AccountView> account = accounts->find_user(std::string_view(name));
-    if (!account) return std::unexpected(account.error());
+    if (!accounts) return std::unexpected(settle(wanted, accounts.error()));
+    const Result<AccountView> account = accounts->find_user(wanted);
+    if (!account) return std::unexpected(settle(wanted, account.error()));
     return pack(*account, entry, buffer, size);
 }
 
 Result<void> get_passwd(uint32_t uid, passwd* entry, char* buffer, size_t size) {
-    if (!can_be_ours(uid)) return fail(Errc::not_found, "");
+    if (!is_our_id(uid)) return fail(Errc::not_found, "");
     const Result<PinnedAccounts> accounts = pin_accounts();
     if (!accounts) return std::unexpected(accounts.error());
     const Result<AccountView> account = accounts->find_user(uid);

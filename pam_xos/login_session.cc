@@ -88,7 +88,7 @@ Result<void> establish(pam_handle_t* pamh, const VoAccount& account, const Sessi
 
 // The answer is not waited for long, and changes nothing: xosd also sees the end of a session by itself.
 void tell_closed(Inquiry& inquiry, uint64_t id) {
-    (void)inquiry.ask(CloseSession{id});
+    [[maybe_unused]] const auto reply = inquiry.ask(CloseSession{id});
 }
 
 }  // namespace

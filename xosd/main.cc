@@ -1,7 +1,7 @@
 // xosd: the daemon of an XtreemOS node. See xosd(8).
 #include <systemd/sd-daemon.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>

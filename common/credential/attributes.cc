@@ -120,7 +120,7 @@ Outcome<Bytes> encode_attributes(const XosAttributes& attributes) {
 }
 
 Outcome<XosAttributes> decode_attributes(std::span<const uint8_t> der) {
-    if (der.size() > kAttributesMax) return broken(std::format("longer than {} bytes", kAttributesMax));
+    if (der.size() > kAttributesMax) return broken(compose("longer than {} bytes", kAttributesMax));
     const unsigned char* at = der.data();
     const AttributesPtr value(reinterpret_cast<AttributesAsn1*>(
         ASN1_item_d2i(nullptr, &at, static_cast<long>(der.size()), ASN1_ITEM_rptr(AttributesAsn1))));

@@ -36,8 +36,8 @@ std::optional<std::string_view> take_line(std::string_view& text) {
 }
 
 std::optional<Bytes> take_block(std::string_view& text, std::string_view label) {
-    if (take_line(text) != std::format("-----BEGIN {}-----", label)) return std::nullopt;
-    const std::string end = std::format("-----END {}-----", label);
+    if (take_line(text) != compose("-----BEGIN {}-----", label)) return std::nullopt;
+    const std::string end = compose("-----END {}-----", label);
     std::string base64;
     for (;;) {
         const auto line = take_line(text);
@@ -63,7 +63,7 @@ Outcome<X509Ptr> parse_certificate(std::span<const uint8_t> der, std::string_vie
         return failure(Errc::invalid, "{}: {} bytes, expected 1..{}", what, der.size(), kCredentialMax);
     const unsigned char* at = der.data();
     X509Ptr certificate(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
-    if (!certificate) return openssl_failure(Errc::invalid, std::format("{}: no X.509 certificate", what));
+    if (!certificate) return openssl_failure(Errc::invalid, compose("{}: no X.509 certificate", what));
     if (at != der.data() + der.size())
         return failure(Errc::invalid, "{}: bytes follow the certificate", what);
     // BER around the signed part would let anybody make other bytes, thus another fingerprint, of one
@@ -92,9 +92,9 @@ Outcome<std::vector<Bytes>> split_pem(std::string_view pem, std::string_view lab
 
 std::string join_pem(std::span<const uint8_t> der, std::string_view label) {
     const std::string base64 = encode_base64(der);
-    std::string pem = std::format("-----BEGIN {}-----\n", label);
+    std::string pem = compose("-----BEGIN {}-----\n", label);
     for (size_t at = 0; at < base64.size(); at += kPemLine) pem += base64.substr(at, kPemLine) + "\n";
-    return pem + std::format("-----END {}-----\n", label);
+    return pem + compose("-----END {}-----\n", label);
 }
 
 Outcome<std::vector<Bytes>> split_pem_chain(std::string_view pem) {

@@ -51,7 +51,7 @@ Outcome<Chain> read_chain(std::span<const uint8_t> input) {
     Chain chain;
     chain.others.reset(sk_X509_new_null());
     for (size_t i = 0; i < ders.size(); ++i) {
-        auto certificate = parse_certificate(ders[i], std::format("certificate {} of the credential", i + 1));
+        auto certificate = parse_certificate(ders[i], compose("certificate {} of the credential", i + 1));
         if (!certificate) return std::unexpected(certificate.error());
         if (i == 0)
             chain.leaf = std::move(*certificate);
@@ -194,7 +194,7 @@ Outcome<VerifiedCredential> verify_chain(std::span<const uint8_t> leaf_der_or_pe
     const auto end = read_time(X509_get0_notAfter(leaf));
     if (!serial || !begin || !end) return refused("its serial or its validity cannot be read");
     if (*end - *begin > kCredentialLifetimeMax + kCredentialBackdate)
-        return refused(std::format("it lasts longer than {} hours", kCredentialLifetimeMax.count()));
+        return refused(compose("it lasts longer than {} hours", kCredentialLifetimeMax.count()));
     return VerifiedCredential{std::move(*attributes),
                               *serial,
                               sha256_fingerprint(chain->leaf_der),

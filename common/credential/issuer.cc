@@ -126,7 +126,7 @@ Outcome<Bytes> create_ca(std::string_view vo, const SigningKey& ca_key, std::chr
                       add_extension(ca, ca, NID_subject_key_identifier, "hash") &&
                       add_extension(ca, ca, NID_authority_key_identifier, "keyid:always") &&
                       add_name_constraints(ca, vo) && X509_sign(ca, ca_key.pkey(), nullptr) > 0;
-    if (!made) return openssl_failure(Errc::system, std::format("cannot make the CA certificate of {}", vo));
+    if (!made) return openssl_failure(Errc::system, compose("cannot make the CA certificate of {}", vo));
     return certificate_der(ca);
 }
 
@@ -150,8 +150,8 @@ Outcome<std::string> make_request(std::string_view login, const SigningKey& user
 Outcome<IssuedCredential> issue_credential(std::string_view request_pem, const XosAttributes& attributes,
                                            std::span<const uint8_t> ca_certificate, const SigningKey& ca_key,
                                            std::chrono::sys_seconds now, std::chrono::seconds lifetime) {
-    if (lifetime < std::chrono::minutes(1) || lifetime > kCredentialLifetimeMax)
-        return failure(Errc::invalid, "a credential lasts 1 minute to {} hours",
+    if (lifetime < std::chrono::seconds(1) || lifetime > kCredentialLifetimeMax)
+        return failure(Errc::invalid, "a credential lasts 1 second to {} hours",
                        kCredentialLifetimeMax.count());
     const auto ca = parse_certificate(ca_certificate, "CA certificate");
     if (!ca) return std::unexpected(ca.error());
@@ -182,7 +182,7 @@ Outcome<IssuedCredential> issue_credential(std::string_view request_pem, const X
                       add_attributes(leaf, *extension) && X509_sign(leaf, ca_key.pkey(), nullptr) > 0;
     if (!made)
         return openssl_failure(Errc::system,
-                               std::format("cannot certify {}@{}", attributes.login, attributes.vo));
+                               compose("cannot certify {}@{}", attributes.login, attributes.vo));
     return describe(leaf, ca_certificate);
 }
 

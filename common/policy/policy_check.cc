@@ -1,6 +1,6 @@
 #include <algorithm>
-#include <format>
 
+#include "common/failure.h"
 #include "common/policy/policy.h"
 
 namespace xos {
@@ -42,13 +42,13 @@ Decision decide(const Policy& policy, const Subject& subject, Action action) {
     for (const Rule& rule : policy.rules) {
         if (!matches(rule, subject, action)) continue;
         if (!rule.allow)
-            return {false, std::format("{} line {} denies {}{}{}", policy.source, rule.line,
+            return {false, compose("{} line {} denies {}{}{}", policy.source, rule.line,
                                        action_name(action), rule.reason.empty() ? "" : ": ", rule.reason)};
         if (allowed == nullptr) allowed = &rule;
     }
     if (allowed == nullptr)
-        return {false, std::format("{} has no rule that allows {}", policy.source, action_name(action))};
-    return {true, std::format("{} line {} allows {}", policy.source, allowed->line, action_name(action))};
+        return {false, compose("{} has no rule that allows {}", policy.source, action_name(action))};
+    return {true, compose("{} line {} allows {}", policy.source, allowed->line, action_name(action))};
 }
 
 Decision decide(const Policy& vo_policy, const Policy& node_policy, const Subject& subject, Action action) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/json.h"
 #include "common/yaml_reader.h"
 #include "libxos/login_name.h"
 
@@ -29,7 +30,7 @@ Outcome<uint32_t> read_actions(std::string_view file, const YAML::Node& node) {
         const auto found = std::ranges::find(kActionNames, word);
         if (found == kActionNames.end())
             return yaml_failure(file, node,
-                                std::format("actions of: {}; '{}' is none", action_words(), word));
+                                compose("actions of: {}; '{}' is none", action_words(), word));
         actions |= 1u << (found - kActionNames.begin());
     }
     if (actions == 0) return yaml_failure(file, node, "at least one action of: " + action_words());
@@ -47,10 +48,10 @@ Outcome<std::vector<std::string>> read_names(std::string_view file, const YAML::
     if (!node) return std::vector<std::string>{};
     auto names = read_strings(file, node);
     if (!names) return names;
-    if (names->empty()) return yaml_failure(file, node, std::format("{} after '{}'", what, key));
+    if (names->empty()) return yaml_failure(file, node, compose("{} after '{}'", what, key));
     for (const std::string& name : *names)
         if (!valid(name))
-            return yaml_failure(file, node, std::format("{} after '{}'; '{}' is none", what, key, name));
+            return yaml_failure(file, node, compose("{} after '{}'; '{}' is none", what, key, name));
     return names;
 }
 
@@ -111,6 +112,24 @@ Outcome<Policy> parse_policy(std::string_view text, std::string_view source) {
     auto node = parse_yaml(text, source);
     if (!node) return std::unexpected(node.error());
     return read_policy(source, *node, source);
+}
+
+std::string format_policy(const Policy& policy) {
+    JsonArray rules;
+    for (const Rule& rule : policy.rules) {
+        std::vector<std::string> actions;
+        for (size_t i = 0; i < kActionNames.size(); ++i)
+            if ((rule.actions & (1u << i)) != 0) actions.emplace_back(kActionNames[i]);
+        JsonObject object;
+        object.set(rule.allow ? "allow" : "deny", Json::strings(actions));
+        if (!rule.vos.empty()) object.set("vo", Json::strings(rule.vos));
+        if (!rule.users.empty()) object.set("user", Json::strings(rule.users));
+        if (!rule.groups.empty()) object.set("group", Json::strings(rule.groups));
+        if (!rule.roles.empty()) object.set("role", Json::strings(rule.roles));
+        if (!rule.reason.empty()) object.set("reason", Json::string(rule.reason));
+        rules.add(object.build());
+    }
+    return rules.build().format();
 }
 
 }  // namespace xos

@@ -10,6 +10,7 @@
 // Process: xosd, xos-cda, xos. Trusts: nothing (common/yaml_reader.h caps the text).
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "common/failure.h"
@@ -26,5 +27,8 @@ Outcome<Policy> parse_policy(std::string_view text, std::string_view source);
 
 // The same from a node inside another file (node.yaml: policy).
 Outcome<Policy> read_policy(std::string_view file, const YAML::Node& list, std::string_view source);
+
+// The rules as compact JSON, which parse_policy() reads back to the same rules.
+std::string format_policy(const Policy& policy);
 
 }  // namespace xos

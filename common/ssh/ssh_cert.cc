@@ -179,7 +179,7 @@ Outcome<std::string> ssh_blob_from_text(std::string_view text) {
 }
 
 std::string ssh_cert_line(std::string_view blob, std::string_view comment) {
-    return std::format("{} {} {}\n", kSshCertType, encode_base64(as_bytes(blob)), comment);
+    return compose("{} {} {}\n", kSshCertType, encode_base64(as_bytes(blob)), comment);
 }
 
 std::string ssh_fingerprint(std::string_view public_key) {

@@ -20,14 +20,20 @@ uint64_t short_serial(std::string_view hex) {
 
 }  // namespace
 
-std::string login_name(const XosAttributes& attributes) { return attributes.login + "@" + attributes.vo; }
+std::string login_name(const XosAttributes& attributes) {
+    return attributes.login + "@" + attributes.vo;
+}
 
 Outcome<std::string> wrap_credential(const VerifiedCredential& credential, std::string_view chain_pem,
                                      const SigningKey& key) {
     const auto own = key.public_bytes();
-    if (credential.public_key.type != KeyType::ed25519 || !std::ranges::equal(credential.public_key.bytes, own))
-        return failure(Errc::denied, "the credential of {} is for another key", login_name(credential.attributes));
-    const auto seconds = [](std::chrono::sys_seconds time) { return static_cast<uint64_t>(time.time_since_epoch().count()); };
+    if (credential.public_key.type != KeyType::ed25519 ||
+        !std::ranges::equal(credential.public_key.bytes, own))
+        return failure(Errc::denied, "the credential of {} is for another key",
+                       login_name(credential.attributes));
+    const auto seconds = [](std::chrono::sys_seconds time) {
+        return static_cast<uint64_t>(time.time_since_epoch().count());
+    };
     const SshCert cert{.public_key = std::string(as_text(own)),
                        .serial = short_serial(credential.serial),
                        .key_id = login_name(credential.attributes),

@@ -16,8 +16,8 @@ namespace xos {
 // "user1@physics"
 std::string login_name(const XosAttributes& attributes);
 
-// The SSH certificate (a blob) for key, signed by key: principal and key id are the login name, validity and serial
-// the credential's. denied where key is not the one that was certified.
+// The SSH certificate (a blob) for key, signed by key: principal and key id are the login name, validity and
+// serial the credential's. denied where key is not the one that was certified.
 Outcome<std::string> wrap_credential(const VerifiedCredential& credential, std::string_view chain_pem,
                                      const SigningKey& key);
 

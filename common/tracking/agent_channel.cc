@@ -48,7 +48,8 @@ Result<void> send_agent_message(int socket, const AgentMessage& message, std::sp
     }
     while (sendmsg(socket, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
         if (errno == EINTR) continue;
-        if (errno == EAGAIN || errno == EWOULDBLOCK) return fail(Errc::timeout, "the agent's peer does not keep up");
+        if (errno == EAGAIN || errno == EWOULDBLOCK)
+            return fail(Errc::timeout, "the agent's peer does not keep up");
         if (errno == EPIPE || errno == ECONNRESET) return fail(Errc::unavailable, "the agent's peer is gone");
         return fail_errno("sendmsg to the agent's peer");
     }

@@ -10,7 +10,8 @@ namespace xos {
 namespace {
 
 void counters_fields(auto& io, auto& c) {
-    io(c.passed, c.received, c.lost, c.forks, c.execs, c.exits, c.exit_codes_unknown, c.adopted, c.resyncs, c.exact);
+    io(c.passed, c.received, c.lost, c.forks, c.execs, c.exits, c.exit_codes_unknown, c.adopted, c.resyncs,
+       c.exact);
 }
 
 void process_fields(auto& io, auto& p) {
@@ -152,7 +153,8 @@ Result<AgentMessage> parse_agent_message(std::span<const std::byte> bytes) {
     uint32_t index = 0;
     reader(index);
     AgentMessage message;
-    if (!read_alternative(reader, index, message)) return fail(Errc::invalid, "an agent message of unknown kind");
+    if (!read_alternative(reader, index, message))
+        return fail(Errc::invalid, "an agent message of unknown kind");
     if (!reader.complete()) return fail(Errc::invalid, "an agent message breaks its limits");
     return message;
 }

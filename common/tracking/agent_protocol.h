@@ -1,11 +1,12 @@
-// The only contract between xosd and its connector agent: bounded binary messages, one a SOCK_SEQPACKET datagram.
+// The only contract between xosd and its connector agent: bounded binary messages, one a SOCK_SEQPACKET
+// datagram.
 //
-// Owns: the messages, their limits and their one codec. Process: xosd and xos-connector-agent. Trusts: nothing;
-// parse_agent_message() takes any bytes and yields a message within its limits or an error.
+// Owns: the messages, their limits and their one codec. Process: xosd and xos-connector-agent. Trusts:
+// nothing; parse_agent_message() takes any bytes and yields a message within its limits or an error.
 //
-// A connection: xosd says Hello; the agent answers Welcome (with its descriptors), a BindingState per binding it has
-// and StateEnd. xosd binds what it wants bound and says Start. A waiting agent reads no event before Start, so that a
-// successor knows its bindings before it meets their events.
+// A connection: xosd says Hello; the agent answers Welcome (with its descriptors), a BindingState per binding
+// it has and StateEnd. xosd binds what it wants bound and says Start. A waiting agent reads no event before
+// Start, so that a successor knows its bindings before it meets their events.
 #pragma once
 
 #include <cstddef>
@@ -42,9 +43,9 @@ struct Hello {
 struct Bind {
     uint32_t serial = 0, slot = 0;
     uint64_t cgroup_id = 0;
-    int32_t main_pid = 0;  // 0 = not started yet
-    bool resume = false;   // the binding outlived an agent: its counters go on
-    bool stream = false;   // a ProcessEvent for everything that happens is wanted
+    int32_t main_pid = 0;   // 0 = not started yet
+    bool resume = false;    // the binding outlived an agent: its counters go on
+    bool stream = false;    // a ProcessEvent for everything that happens is wanted
     std::string job, path;  // path: below the root of the v2 tree, begins with '/'
     static void fields(auto& io, auto& self) {
         io(self.serial, self.slot, self.cgroup_id, self.main_pid, self.resume, self.stream);
@@ -161,8 +162,9 @@ struct Silence {
     static void fields(auto& io, auto& self) { io(self.silent, self.seconds); }
 };
 
-using AgentMessage = std::variant<Hello, Bind, WatchMain, Unbind, Start, SnapshotRequest, Welcome, BindingState,
-                                  StateEnd, SnapshotPage, ProcessEvent, MainExit, Empty, Lost, Silence>;
+using AgentMessage =
+    std::variant<Hello, Bind, WatchMain, Unbind, Start, SnapshotRequest, Welcome, BindingState, StateEnd,
+                 SnapshotPage, ProcessEvent, MainExit, Empty, Lost, Silence>;
 
 // At most kAgentMessageMax bytes; texts and lists beyond their limits are cut.
 std::vector<std::byte> encode_agent_message(const AgentMessage& message);

@@ -1,7 +1,8 @@
 /* The memory that the kernel filter shares with xosd and the connector agent.
  *
- * Owns: keys, values and sizes of the filter's BPF maps. Process: the kernel (filter.bpf.c), xosd (writes bindings
- * and config), the agent (reads counters and origins). C, because the filter is. Trusts: nothing; layout only.
+ * Owns: keys, values and sizes of the filter's BPF maps. Process: the kernel (filter.bpf.c), xosd (writes
+ * bindings and config), the agent (reads counters and origins). C, because the filter is. Trusts: nothing;
+ * layout only.
  */
 #ifndef XOS_TRACKING_FILTER_LAYOUT_H
 #define XOS_TRACKING_FILTER_LAYOUT_H
@@ -32,7 +33,7 @@ struct xos_binding {
 };
 
 struct xos_filter_config {
-    unsigned int agent_tgid; /* whose PR_SET_NAME events pass, as heartbeat */
+    unsigned int agent_tgid;  /* whose PR_SET_NAME events pass, as heartbeat */
     unsigned int last_serial; /* of all bindings ever made; the filter does not read it */
 };
 

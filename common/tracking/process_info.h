@@ -18,30 +18,30 @@ struct ProcessInfo {
     int32_t container_pid = 0;  // in the innermost namespace; 0 = unknown
     int32_t parent_pid = 0;     // initial namespace; 0 = outside of the job or unknown
     uint32_t uid = kUidUnknown;
-    char state = '?';       // the letter of proc(5); 'X' = ended
-    bool main = false;      // the process that the job is named after
-    bool escaped = false;   // alive, but not in the job's cgroup any more
+    char state = '?';      // the letter of proc(5); 'X' = ended
+    bool main = false;     // the process that the job is named after
+    bool escaped = false;  // alive, but not in the job's cgroup any more
     uint32_t threads = 0;
-    uint64_t start_ticks = 0;    // clock ticks since boot; with pid the identity of the process
-    int64_t start_time_us = 0;   // since the epoch
-    uint64_t cpu_time_us = 0;    // user and system
+    uint64_t start_ticks = 0;            // clock ticks since boot; with pid the identity of the process
+    int64_t start_time_us = 0;           // since the epoch
+    uint64_t cpu_time_us = 0;            // user and system
     std::optional<int32_t> exit_status;  // wait(2) form; empty while alive and where it was lost
-    std::string comm;            // at most kCommMax bytes, hostile text
-    std::string command_line;    // arguments joined by spaces, at most kCommandLineMax bytes, hostile text
+    std::string comm;                    // at most kCommMax bytes, hostile text
+    std::string command_line;  // arguments joined by spaces, at most kCommandLineMax bytes, hostile text
 };
 
 // What happened in a binding so far. Every count is of this binding alone.
 struct TrackingCounters {
-    uint64_t passed = 0;       // messages that the kernel filter let through
-    uint64_t received = 0;     // of those, read and understood
-    uint64_t lost = 0;         // of those, never read; passed = received + lost when quiet
-    uint64_t forks = 0;        // processes, not threads
+    uint64_t passed = 0;    // messages that the kernel filter let through
+    uint64_t received = 0;  // of those, read and understood
+    uint64_t lost = 0;      // of those, never read; passed = received + lost when quiet
+    uint64_t forks = 0;     // processes, not threads
     uint64_t execs = 0;
-    uint64_t exits = 0;        // processes that ended with a known status
+    uint64_t exits = 0;               // processes that ended with a known status
     uint64_t exit_codes_unknown = 0;  // processes that ended unobserved
-    uint64_t adopted = 0;      // processes first seen otherwise than by their fork
-    uint64_t resyncs = 0;      // re-readings of the truth because of doubt
-    bool exact = true;         // false: no kernel filter, so passed is not known
+    uint64_t adopted = 0;             // processes first seen otherwise than by their fork
+    uint64_t resyncs = 0;             // re-readings of the truth because of doubt
+    bool exact = true;                // false: no kernel filter, so passed is not known
 };
 
 }  // namespace xos

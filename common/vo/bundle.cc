@@ -23,7 +23,7 @@ Outcome<Ed25519Public> read_key(const JsonNode& node, const char* key) {
     const auto bytes = decode_base64url(*text);
     Ed25519Public out;
     if (!bytes || bytes->size() != out.size())
-        return node.invalid(std::format("{}: expected a key of 32 bytes in base64url", key));
+        return node.invalid(compose("{}: expected a key of 32 bytes in base64url", key));
     std::ranges::copy(*bytes, out.begin());
     return out;
 }
@@ -73,7 +73,7 @@ Outcome<std::string> read_policy(const JsonNode& content) {
     if (!policy) return std::unexpected(policy.error());
     std::string text = policy->format();
     if (text.size() > kPolicyMax)
-        return policy->invalid(std::format("expected at most {} bytes", kPolicyMax));
+        return policy->invalid(compose("expected at most {} bytes", kPolicyMax));
     return text;
 }
 
@@ -102,7 +102,7 @@ Outcome<Bundle> read_content(std::string_view payload, VoRecord vo) {
     first.take(bundle.revoked_serials, read_revoked(root));
     first.take(bundle.policy, read_policy(root));
     if (first) return first.get();
-    if (id != vo.id) return root.invalid(std::format("vo: it belongs to another VO than {}", vo.name));
+    if (id != vo.id) return root.invalid(compose("vo: it belongs to another VO than {}", vo.name));
     bundle.issued = at_seconds(issued);
     bundle.not_after = at_seconds(not_after);
     bundle.vo = std::move(vo);

@@ -30,13 +30,13 @@ bool is_block_size(uint32_t size) {
 Fault fault_of(const VoRecord& vo) {
     if (!is_vo_name(vo.name)) return "name: expected a VO name such as physics or bio.example.org";
     if (!is_uuid(vo.id)) return "id: expected a UUID";
-    if (vo.serial < 1 || vo.serial > kSerialMax) return std::format("serial: expected 1..{}", kSerialMax);
+    if (vo.serial < 1 || vo.serial > kSerialMax) return compose("serial: expected 1..{}", kSerialMax);
     if (vo.not_after <= vo.not_before) return "not_after: expected a time after not_before";
     if (!is_block_size(vo.block_size))
-        return std::format("block_size: expected a power of two, {}..{}", kBlockSize, kBlockSizeMax);
+        return compose("block_size: expected a power of two, {}..{}", kBlockSize, kBlockSizeMax);
     if (vo.uid_base % vo.block_size != 0 || vo.uid_base < kUidMin ||
         vo.uid_base > kUidMax - (vo.block_size - 1))
-        return std::format("uid_base: expected a multiple of {:#x} whose block lies within {:#x}-{:#x}",
+        return compose("uid_base: expected a multiple of {:#x} whose block lies within {:#x}-{:#x}",
                            vo.block_size, kUidMin, kUidMax);
     if (vo.ca_certificate.empty() || vo.ca_certificate.size() > kCredentialMax)
         return "ca: expected a certificate";
@@ -49,24 +49,24 @@ Fault fault_of(const Member& member, uint32_t block_size) {
     if (!is_user_name(member.name)) return "name: expected a user name, [a-z][a-z0-9._-]{0,30}";
     const uint32_t last = first_group_offset(block_size) - 1;
     if (member.number < 1 || member.number > last)
-        return std::format("number: expected an integer 1..{}", last);
+        return compose("number: expected an integer 1..{}", last);
     if (!is_uuid(member.id)) return "id: expected a UUID";
     if (member.groups.size() > kGroupsPerMemberMax || !std::ranges::all_of(member.groups, is_user_name) ||
         !are_distinct(member.groups) || std::ranges::contains(member.groups, kMembersGroup))
-        return std::format("groups: expected at most {} different group names, without \"{}\"",
+        return compose("groups: expected at most {} different group names, without \"{}\"",
                            kGroupsPerMemberMax, kMembersGroup);
     if (member.roles.size() > kRolesPerMemberMax || !std::ranges::all_of(member.roles, is_user_name) ||
         !are_distinct(member.roles))
-        return std::format("roles: expected at most {} different role names", kRolesPerMemberMax);
+        return compose("roles: expected at most {} different role names", kRolesPerMemberMax);
     return std::nullopt;
 }
 
 Fault fault_of(const Group& group, uint32_t block_size) {
     if (!is_user_name(group.name)) return "name: expected a group name, [a-z][a-z0-9._-]{0,30}";
     const uint32_t last = block_size / 4 - 1;
-    if (group.number > last) return std::format("number: expected an integer 0..{}", last);
+    if (group.number > last) return compose("number: expected an integer 0..{}", last);
     if ((group.number == 0) != (group.name == kMembersGroup))
-        return std::format("number: 0 is the number of \"{}\" and of nothing else", kMembersGroup);
+        return compose("number: 0 is the number of \"{}\" and of nothing else", kMembersGroup);
     return std::nullopt;
 }
 

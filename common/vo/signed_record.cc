@@ -27,9 +27,9 @@ Outcome<void> check_header(const JsonNode& statement, std::string_view encoded, 
     first.take(type, root.text("typ", kHeaderMax));
     if (first) return statement.invalid(first.get().error().message);
     if (algorithm != kAlgorithm) return statement.invalid("protected header: alg: expected EdDSA");
-    if (type != typ) return statement.invalid(std::format("protected header: typ: expected {}", typ));
+    if (type != typ) return statement.invalid(compose("protected header: typ: expected {}", typ));
     if (kid != key_fingerprint(public_key))
-        return statement.invalid(std::format(
+        return statement.invalid(compose(
             "protected header: kid: it is signed by another key, expected {}", key_fingerprint(public_key)));
     return {};
 }

@@ -68,7 +68,10 @@ class Checkpointer {
 Outcome<Checkpoint> finish_dump(Operation operation);
 Outcome<ContainerProcess> finish_restore(Operation operation);
 
-std::unique_ptr<Checkpointer> make_criu_checkpointer();
+// socket_options: the shared library that CRIU before 4.2 needs on Linux 6.16 and later; it is loaded only
+// there.
+std::unique_ptr<Checkpointer> make_criu_checkpointer(
+    std::string socket_options = "/usr/libexec/xos/xos-criu-socket-options.so");
 
 // Deletes what a dump that died left in directory. Call for every job when xosd starts.
 Outcome<void> remove_unfinished_dumps(const std::string& directory);

@@ -6,6 +6,7 @@
 
 #include "xosd/checkpoint/checkpointer.h"
 #include "xosd/checkpoint/criu_session.h"
+#include "xosd/checkpoint/frozen_cgroup.h"
 #include "xosd/checkpoint/generation.h"
 #include "xosd/checkpoint/job_processes.h"
 
@@ -16,6 +17,7 @@ constexpr std::chrono::seconds kProbeLimit{20};
 
 class CriuCheckpointer final : public Checkpointer {
   public:
+    explicit CriuCheckpointer(std::string socket_options) : socket_options_(std::move(socket_options)) {}
     std::string name() const override { return "criu"; }
 
     Outcome<void> probe() const override {
@@ -37,14 +39,18 @@ class CriuCheckpointer final : public Checkpointer {
     }
 
     Outcome<Operation> start_dump(const DumpRequest& request) const override {
-        UniqueFd cgroup(fcntl(request.cgroup_fd, F_DUPFD_CLOEXEC, 0));
-        if (!cgroup) return failure_errno(errno, "cannot use the cgroup of {}", request.job);
+        auto cgroup = std::make_shared<UniqueFd>(fcntl(request.cgroup_fd, F_DUPFD_CLOEXEC, 0));
+        if (!*cgroup) return failure_errno(errno, "cannot use the cgroup of {}", request.job);
         DumpRequest owned = request;
-        owned.cgroup_fd = cgroup.get();
-        const int keep[] = {cgroup.get()};
+        owned.cgroup_fd = cgroup->get();
+        const int keep[] = {cgroup->get()};
         auto operation = begin_operation("checkpoint of " + request.job, request.limit, keep,
-                                         [&] { return dump_generation(owned); });
-        if (operation) operation->cleanup = [request] { (void)remove_unfinished_dumps(request.directory); };
+                                         [&] { return dump_generation(owned, socket_options_); });
+        if (operation)
+            operation->cleanup = [directory = request.directory, cgroup] {
+                (void)write_cgroup(cgroup->get(), "cgroup.freeze", '0');  // a killed child cannot do it
+                (void)remove_unfinished_dumps(directory);
+            };
         return operation;
     }
 
@@ -61,18 +67,20 @@ class CriuCheckpointer final : public Checkpointer {
                                          [&] { return restore_generation(owned); });
         if (operation)
             operation->cleanup = [layer = request.layer, cgroup] {
-                UniqueFd kill_file(openat(cgroup->get(), "cgroup.kill", O_WRONLY | O_CLOEXEC));
-                if (kill_file && write(kill_file.get(), "1", 1) < 0) kill_file.reset();
+                (void)write_cgroup(cgroup->get(), "cgroup.kill", '1');
                 (void)remove_layer(layer);
             };
         return operation;
     }
+
+  private:
+    std::string socket_options_;
 };
 
 }  // namespace
 
-std::unique_ptr<Checkpointer> make_criu_checkpointer() {
-    return std::make_unique<CriuCheckpointer>();
+std::unique_ptr<Checkpointer> make_criu_checkpointer(std::string socket_options) {
+    return std::make_unique<CriuCheckpointer>(std::move(socket_options));
 }
 
 }  // namespace xos

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include <fstream>
 #include <sstream>
@@ -66,6 +67,13 @@ void clear_environment() {
     setenv("LC_ALL", "C", 1);
 }
 
+bool hides_socket_options() {
+    UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    int value = 0;
+    socklen_t size = sizeof value;
+    return fd && getsockopt(fd.get(), SOL_SOCKET, SO_PASSCRED, &value, &size) != 0 && errno == EOPNOTSUPP;
+}
+
 // CRIU wants the highest descriptor number it can have for its own files.
 void raise_descriptor_limit() {
     rlimit limit{};
@@ -85,6 +93,7 @@ struct Translation {
     const char* words;
 };
 constexpr Translation kTranslations[] = {
+    {"unix: Dangling connection", "a process holds a Unix socket whose other end is outside the job"},
     {"Unix socket", "a process holds a Unix socket whose other end is outside the job"},
     {"Can't lookup mount=", "a process holds a file that was opened outside the job's container"},
     {"opt: Operation not supported", "this kernel needs a newer CRIU (4.2) for jobs with network sockets"},
@@ -106,21 +115,25 @@ std::string explain_criu_log(const std::string& log) {
         const std::string reason = text == std::string::npos ? line.substr(at) : line.substr(text + 3);
         for (const Translation& translation : kTranslations)
             if (reason.contains(translation.text))
-                return std::format("{} (CRIU: {})", translation.words, reason);
+                return compose("{} (CRIU: {})", translation.words, reason);
         return reason;
     }
     return "it said nothing in its log";
 }
 
-Outcome<void> run_criu_dump(const CriuRun& run, pid_t pid, bool keep_running) {
+Outcome<void> run_criu_dump(const CriuRun& run, pid_t pid, const std::string& cgroup, bool keep_running) {
     clear_environment();
     raise_descriptor_limit();
     auto fds = set_common_options(run);
     if (!fds) return std::unexpected(fds.error());
+    if (!run.socket_options.empty() && hides_socket_options())
+        setenv("LD_PRELOAD", run.socket_options.c_str(), 1);
     criu_set_pid(pid);
     criu_set_leave_running(keep_running);
+    // CRIU thaws it with every process held, and freezes it again at its end
+    if (criu_set_freeze_cgroup(cgroup.c_str()) != 0) return failure(Errc::system, "cannot prepare CRIU");
     for (const ExternalMount& mount : run.externals)
-        if (criu_add_external(std::format("mnt[{0}]:{0}", mount.inside).c_str()) != 0)
+        if (criu_add_external(compose("mnt[{0}]:{0}", mount.inside).c_str()) != 0)
             return failure(Errc::system, "cannot prepare CRIU");
     if (criu_dump() < 0) return criu_failure(run, "dump");
     return {};
@@ -133,7 +146,7 @@ Outcome<pid_t> run_criu_restore(const CriuRun& run, const std::string& root) {
     if (!fds) return std::unexpected(fds.error());
     if (criu_set_root(root.c_str()) != 0) return failure(Errc::system, "cannot prepare CRIU");
     for (const ExternalMount& mount : run.externals)
-        if (criu_add_external(std::format("mnt[{}]:{}", mount.inside, mount.source).c_str()) != 0)
+        if (criu_add_external(compose("mnt[{}]:{}", mount.inside, mount.source).c_str()) != 0)
             return failure(Errc::system, "cannot prepare CRIU");
     // libcriu(3): the restored process is our child, and may end before the call returns
     sigset_t children;
@@ -152,7 +165,7 @@ Outcome<std::string> criu_version() {
         return failure(Errc::system, "cannot prepare CRIU");
     const int version = criu_get_version();  // major * 10000 + minor * 100 + sublevel
     if (version <= 0) return failure(Errc::unavailable, "{} does not answer", kCriu);
-    return std::format("{}.{}.{}", version / 10000, version / 100 % 100, version % 100);
+    return compose("{}.{}.{}", version / 10000, version / 100 % 100, version % 100);
 }
 
 }  // namespace xos

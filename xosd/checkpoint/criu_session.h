@@ -19,12 +19,14 @@ struct CriuRun {
     std::string images;  // directory of the image files
     std::string work;    // directory of the log and of what CRIU leaves beside the images
     std::vector<ExternalMount> externals;
+    std::string socket_options;  // as of make_criu_checkpointer; empty: never needed
     // The name of CRIU's action and the host pid of the container's pid 1. A failure stops the run.
     std::function<Outcome<void>(const std::string& action, pid_t root)> hook;
 };
 
-// The tree of pid goes on when keep_running, or when anything failed; it is killed otherwise.
-Outcome<void> run_criu_dump(const CriuRun& run, pid_t pid, bool keep_running);
+// cgroup is the path of the job's, already frozen; it is frozen still when this returns. Once thawed the tree
+// of pid goes on where keep_running is set or anything failed; it was killed otherwise.
+Outcome<void> run_criu_dump(const CriuRun& run, pid_t pid, const std::string& cgroup, bool keep_running);
 // The pid of the restored pid 1, a child of the caller.
 Outcome<pid_t> run_criu_restore(const CriuRun& run, const std::string& root);
 // "4.1.1"

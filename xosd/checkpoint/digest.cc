@@ -29,7 +29,7 @@ class Sha256 {
         unsigned int size = 0;
         if (EVP_DigestFinal_ex(context_.get(), digest, &size) != 1) throw std::bad_alloc();
         std::string out;
-        for (unsigned int i = 0; i < size; i++) out += std::format("{:02x}", digest[i]);
+        for (unsigned int i = 0; i < size; i++) out += compose("{:02x}", digest[i]);
         return out;
     }
 

@@ -7,6 +7,7 @@
 
 #include "xosd/checkpoint/criu_session.h"
 #include "xosd/checkpoint/digest.h"
+#include "xosd/checkpoint/frozen_cgroup.h"
 #include "xosd/checkpoint/generation.h"
 #include "xosd/checkpoint/job_processes.h"
 #include "xosd/checkpoint/layer_archive.h"
@@ -117,7 +118,7 @@ Outcome<void> complete(const DumpRequest& request, const std::string& version, C
     return {};
 }
 
-Outcome<Committed> dump(const DumpRequest& request) {
+Outcome<Committed> dump(const DumpRequest& request, const std::string& socket_options) {
     auto version = criu_version();
     if (!version) return std::unexpected(version.error());
     auto process = open_process(request.pid, request.start_time);
@@ -134,11 +135,15 @@ Outcome<Committed> dump(const DumpRequest& request) {
     run.images = unfinished_path(request.directory, request.generation) + '/' + kImages;
     run.work = log_path(request.directory, request.generation);
     run.externals = external_mounts(request.layer, request.home);
+    run.socket_options = socket_options;
     run.hook = [&](const std::string& action, pid_t) -> Outcome<void> {
         if (action != "post-dump") return {};
         return complete(request, *version, committed);
     };
-    const auto dumped = run_criu_dump(run, request.pid, request.keep_running);
+    auto frozen = FrozenCgroup::freeze(request.cgroup_fd);
+    if (!frozen) return std::unexpected(frozen.error());
+    if (auto settled = await_settled(request.pid); !settled) return std::unexpected(settled.error());
+    const auto dumped = run_criu_dump(run, request.pid, frozen->path(), request.keep_running);
     // past the commit the checkpoint is whole, whatever CRIU says afterwards
     if (!dumped && !committed.done) return std::unexpected(dumped.error());
     return committed;
@@ -146,18 +151,16 @@ Outcome<Committed> dump(const DumpRequest& request) {
 
 }  // namespace
 
-Outcome<OperationResult> dump_generation(const DumpRequest& request) {
-    auto committed = dump(request);
+Outcome<OperationResult> dump_generation(const DumpRequest& request, const std::string& socket_options) {
+    auto committed = dump(request, socket_options);
     (void)remove_unfinished_dumps(request.directory);
     if (!committed) return std::unexpected(committed.error());
     if (!request.keep_running) {
         // CRIU killed what it dumped; this catches what it could not have seen
-        UniqueFd kill_file(openat(request.cgroup_fd, "cgroup.kill", O_WRONLY | O_CLOEXEC));
-        if (!kill_file || write(kill_file.get(), "1", 1) != 1)
-            return failure_errno(
-                errno, "the checkpoint of {} is committed, but its processes cannot be killed", request.job);
+        if (auto killed = write_cgroup(request.cgroup_fd, "cgroup.kill", '1'); !killed)
+            return std::unexpected(killed.error());
     }
-    return OperationResult{std::format("{} {}", committed->bytes, committed->digest), {}};
+    return OperationResult{compose("{} {}", committed->bytes, committed->digest), {}};
 }
 
 }  // namespace xos

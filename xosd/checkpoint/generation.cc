@@ -8,15 +8,15 @@ namespace xos {
 namespace fs = std::filesystem;
 
 std::string generation_path(const std::string& directory, uint64_t generation) {
-    return std::format("{}/{}", directory, generation);
+    return compose("{}/{}", directory, generation);
 }
 
 std::string unfinished_path(const std::string& directory, uint64_t generation) {
-    return std::format("{}/.tmp-{}", directory, generation);
+    return compose("{}/.tmp-{}", directory, generation);
 }
 
 std::string log_path(const std::string& directory, uint64_t generation) {
-    return std::format("{}/.log-{}", directory, generation);
+    return compose("{}/.log-{}", directory, generation);
 }
 
 Outcome<void> remove_unfinished_dumps(const std::string& directory) {

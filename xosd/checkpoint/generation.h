@@ -8,8 +8,9 @@
 
 namespace xos {
 
-// The result's text is "BYTES DIGEST" of the committed generation.
-Outcome<OperationResult> dump_generation(const DumpRequest& request);
+// socket_options as of make_criu_checkpointer. The result's text is "BYTES DIGEST" of the committed
+// generation.
+Outcome<OperationResult> dump_generation(const DumpRequest& request, const std::string& socket_options);
 // The result holds the container's process.
 Outcome<OperationResult> restore_generation(const RestoreRequest& request);
 

@@ -5,11 +5,14 @@
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 
+#include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
+#include <thread>
 
 #include "libxos/unique_fd.h"
 #include "xosd/container/pidfd.h"
@@ -18,6 +21,8 @@ namespace xos {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::chrono::seconds kSettleLimit{5};
 
 std::string read_file(const std::string& path) {
     std::ifstream file(path);
@@ -47,19 +52,19 @@ struct OpenFile {
 std::vector<OpenFile> open_files(pid_t pid) {
     std::vector<OpenFile> out;
     std::error_code error;
-    for (const auto& entry : fs::directory_iterator(std::format("/proc/{}/fd", pid), error)) {
+    for (const auto& entry : fs::directory_iterator(compose("/proc/{}/fd", pid), error)) {
         const std::string name = entry.path().filename();
         const fs::path target = fs::read_symlink(entry.path(), error);
         if (!error)
             out.push_back({std::atoi(name.c_str()), target,
-                           read_file(std::format("/proc/{}/fdinfo/{}", pid, name)), entry.path()});
+                           read_file(compose("/proc/{}/fdinfo/{}", pid, name)), entry.path()});
     }
     return out;
 }
 
 // The id of the mount whose mount point inside the container is path; 0 where there is none.
 uint64_t mount_id(pid_t pid, const std::string& path) {
-    std::istringstream lines(read_file(std::format("/proc/{}/mountinfo", pid)));
+    std::istringstream lines(read_file(compose("/proc/{}/mountinfo", pid)));
     for (std::string line;
          std::getline(lines, line);) {  // ID PARENT MAJOR:MINOR ROOT MOUNTPOINT ... (proc_pid_mountinfo(5))
         std::istringstream words(line);
@@ -83,9 +88,9 @@ bool is_restorable_kind(const std::string& target) {
 }
 
 std::string name_of(pid_t pid) {
-    std::string name = read_file(std::format("/proc/{}/comm", pid));
+    std::string name = read_file(compose("/proc/{}/comm", pid));
     while (!name.empty() && name.back() == '\n') name.pop_back();
-    return std::format("process {} ({})", pid, name);
+    return compose("process {} ({})", pid, name);
 }
 
 Outcome<void> check_files(pid_t pid, uint64_t home_mount) {
@@ -110,8 +115,8 @@ Outcome<void> check_namespaces(pid_t pid, pid_t init) {
     for (const char* kind : {"user", "pid", "pid_for_children", "mnt", "net", "ipc", "uts", "cgroup"}) {
         struct stat its{}, jobs{};
         const char* const reference = kind == std::string_view("pid_for_children") ? "pid" : kind;
-        if (stat(std::format("/proc/{}/ns/{}", pid, kind).c_str(), &its) != 0 ||
-            stat(std::format("/proc/{}/ns/{}", init, reference).c_str(), &jobs) != 0)
+        if (stat(compose("/proc/{}/ns/{}", pid, kind).c_str(), &its) != 0 ||
+            stat(compose("/proc/{}/ns/{}", init, reference).c_str(), &jobs) != 0)
             continue;  // it has ended meanwhile
         if (its.st_ino != jobs.st_ino)
             return failure(Errc::denied, "{} has a {} namespace of its own, which a checkpoint cannot hold",
@@ -126,6 +131,24 @@ Outcome<void> arm_timer(pid_t pid, int fd, const itimerspec& timer) {
     if (!copy || timerfd_settime(copy.get(), 0, &timer, nullptr) != 0)
         return failure_errno(errno, "cannot arm the timer {} of {} again", fd, name_of(pid));
     return {};
+}
+
+// Every descendant of pid, and pid: also those that have left the cgroup by ending.
+void add_tree(pid_t pid, std::vector<pid_t>& out) {
+    out.push_back(pid);
+    std::error_code error;
+    for (const auto& thread : fs::directory_iterator(compose("/proc/{}/task", pid), error)) {
+        std::istringstream children(read_file(thread.path() / "children"));
+        for (pid_t child = 0; children >> child;) add_tree(child, out);
+    }
+}
+
+bool is_ending(pid_t pid) {
+    std::error_code error;
+    const fs::path net = fs::read_symlink(compose("/proc/{}/ns/net", pid), error);
+    if (!net.empty()) return false;
+    const std::string status = read_file(compose("/proc/{}/status", pid));
+    return !status.empty() && !status.contains("State:\tZ");
 }
 
 // "it_value: (0, 0)" and "it_interval: (1, 5000)" of timerfd's fdinfo, as seconds and nanoseconds.
@@ -180,12 +203,24 @@ Outcome<void> find_obstacle(const std::vector<pid_t>& members, pid_t init, const
         const uint64_t home_mount = mount_id(pid, home);
         if (auto checked = check_files(pid, home_mount); !checked) return checked;
         if (auto checked = check_namespaces(pid, init); !checked) return checked;
-        if (const uint64_t tracer = field(read_file(std::format("/proc/{}/status", pid)), "TracerPid");
+        if (const uint64_t tracer = field(read_file(compose("/proc/{}/status", pid)), "TracerPid");
             tracer != 0)
             return failure(Errc::denied, "{} is being debugged by process {}: detach the debugger first",
                            name_of(pid), tracer);
     }
     return {};
+}
+
+Outcome<void> await_settled(pid_t init) {
+    const auto end = std::chrono::steady_clock::now() + kSettleLimit;
+    for (;;) {
+        std::vector<pid_t> tree;
+        add_tree(init, tree);
+        if (std::ranges::none_of(tree, is_ending)) return {};
+        if (std::chrono::steady_clock::now() > end)
+            return failure(Errc::timeout, "a process of the job does not come to its end");
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
 }
 
 Outcome<void> arm_timers(const std::vector<pid_t>& members) {

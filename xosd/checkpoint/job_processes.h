@@ -21,6 +21,9 @@ Outcome<std::vector<OutputFile>> find_outputs(const std::vector<pid_t>& members,
 // A failure names the first process and object that no restore could bring back. init: pid 1 of the
 // container.
 Outcome<void> find_obstacle(const std::vector<pid_t>& members, pid_t init, const std::string& home);
+// In a frozen cgroup, waits for those that had begun to end before: in between they have no namespaces any
+// more, yet are no zombies, and CRIU can read neither.
+Outcome<void> await_settled(pid_t init);
 // A periodic timerfd whose tick was unread at the dump is restored disarmed by CRIU and its reader would wait
 // for ever: such timers are armed again. Call while the restored processes are stopped.
 Outcome<void> arm_timers(const std::vector<pid_t>& members);

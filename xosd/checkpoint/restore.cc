@@ -119,7 +119,7 @@ Outcome<void> cut_outputs(const Manifest& manifest) {
 // The restored network namespace is empty, its loopback is down: addresses must be there before sockets are
 // bound.
 Outcome<void> raise_loopback_of(pid_t pid) {
-    UniqueFd its(open(std::format("/proc/{}/ns/net", pid).c_str(), O_RDONLY | O_CLOEXEC));
+    UniqueFd its(open(compose("/proc/{}/ns/net", pid).c_str(), O_RDONLY | O_CLOEXEC));
     UniqueFd ours(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
     if (!its || !ours || setns(its.get(), CLONE_NEWNET) != 0)
         return failure_errno(errno, "cannot enter the job's network namespace");

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 
 #include "libxos/names.h"
 #include "xosd/container/layer.h"
@@ -17,6 +18,7 @@ namespace {
 
 constexpr uint32_t kNobody = 65534;  // what unmapped ids look like inside: the loader tells outsiders by it
 constexpr size_t kExitRecordMax = 1024;
+constexpr std::chrono::seconds kRemoveDeadline{600};
 
 bool is_job_name(const std::string& name) {
     return !name.empty() && name.size() <= 63 && std::ranges::all_of(name, [](char c) {
@@ -26,6 +28,14 @@ bool is_job_name(const std::string& name) {
 
 bool is_member_id(uint32_t id) {
     return id != 0 && id != kNobody && id != UINT32_MAX;
+}
+
+// Such names need no escapes in /proc/PID/mountinfo and in CRIU's "mnt[INSIDE]:OUTSIDE".
+bool is_mount_name(const std::string& path) {
+    return std::ranges::all_of(path, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               std::string_view("/._-+@").contains(c);
+    });
 }
 
 bool has_nul(const std::vector<std::string>& list) {
@@ -50,6 +60,8 @@ Outcome<void> check_spec(const ContainerSpec& spec) {
         return refuse("an argument or environment entry holds a NUL byte");
     if (!is_plain_path(spec.home) || !is_plain_path(spec.layer))
         return refuse("home and layer must be plain absolute paths");
+    if (!is_mount_name(spec.home) || !is_mount_name(spec.layer))
+        return refuse("home and layer must consist of letters, digits and the characters / . _ - + @");
     if (!spec.directory.starts_with('/') || spec.directory.contains('\0'))
         return refuse("the directory must be absolute");
     if (spec.stdio == JobStdio::file && !spec.output.starts_with('/'))
@@ -63,12 +75,20 @@ Outcome<void> check_spec(const ContainerSpec& spec) {
     return {};
 }
 
+// A service manager may protect xosd from the kernel's out-of-memory killer; its jobs are not meant by that.
+Outcome<void> forget_oom_protection() {
+    UniqueFd file(open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+    if (!file || write(file.get(), "0", 1) != 1) return failure_errno(errno, "cannot reset oom_score_adj");
+    return {};
+}
+
 Outcome<OperationResult> make_container(const ContainerSpec& spec) {
     auto step = make_layer_dirs(spec.layer);
     if (step) step = fill_layer(spec);
     if (step) step = leave_mount_namespace();
     if (step) step = mount_layer(spec.layer, spec.home, spec.uid);
     if (step) step = join_session_keyring(spec.credential);
+    if (step) step = forget_oom_protection();
     if (!step) return std::unexpected(step.error());
     auto process = enter_namespaces(spec);
     if (!process) return std::unexpected(process.error());
@@ -136,17 +156,24 @@ Outcome<ContainerProcess> start_container(const ContainerSpec& spec) {
     return finish_start(std::move(*operation));
 }
 
+Outcome<Operation> begin_remove_layer(const std::string& layer) {
+    return begin_operation("removal of " + layer, kRemoveDeadline, {}, [&]() -> Outcome<OperationResult> {
+        if (auto removed = remove_layer(layer); !removed) return std::unexpected(removed.error());
+        return OperationResult{};
+    });
+}
+
 std::string ExitRecord::message() const {
     if (exec_error == 0) return {};
     char buffer[128];
-    return std::format("cannot execute {}: {}", exec_about, strerror_r(exec_error, buffer, sizeof buffer));
+    return compose("cannot execute {}: {}", exec_about, strerror_r(exec_error, buffer, sizeof buffer));
 }
 
 Outcome<std::optional<ExitRecord>> read_exit_record(const std::string& layer) {
     UniqueFd upper(open((layer + kUpper).c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!upper) return failure_errno(errno, "cannot open the layer {}", layer);
     UniqueFd file =
-        open_beneath(upper.get(), std::format("{}/{}", kLoaderDir, kLoaderExit), O_RDONLY | O_NONBLOCK);
+        open_beneath(upper.get(), compose("{}/{}", kLoaderDir, kLoaderExit), O_RDONLY | O_NONBLOCK);
     if (!file && errno == ENOENT) return std::nullopt;
     char bytes[kExitRecordMax];
     const ssize_t n = file ? read(file.get(), bytes, sizeof bytes) : -1;

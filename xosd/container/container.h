@@ -79,6 +79,8 @@ struct ExitRecord {
 Outcome<std::optional<ExitRecord>> read_exit_record(const std::string& layer);
 
 // Deletes the layer of a job whose processes are gone. A layer that is not there is success.
+// May take long where the job has left many files: xosd's loop uses begin_remove_layer and finish_operation.
 Outcome<void> remove_layer(const std::string& layer);
+Outcome<Operation> begin_remove_layer(const std::string& layer);
 
 }  // namespace xos

@@ -17,10 +17,10 @@ namespace xos {
 namespace {
 
 Outcome<UniqueFd> find_socket(const ContainerProcess& process) {
-    UniqueFd root(open(std::format("/proc/{}/root", process.pid).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    UniqueFd root(open(compose("/proc/{}/root", process.pid).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!root) return failure(Errc::not_found, "the job's process {} is gone", process.pid);
     UniqueFd found =
-        open_beneath(root.get(), std::format("{}/{}", kLoaderDir, kLoaderSocket), O_PATH | O_NOFOLLOW);
+        open_beneath(root.get(), compose("{}/{}", kLoaderDir, kLoaderSocket), O_PATH | O_NOFOLLOW);
     if (!found) return failure_errno(errno, "cannot reach the loader of process {}", process.pid);
     // alive after the look: the number was not another process's meanwhile
     if (pidfd_send_signal(process.pidfd.get(), 0, nullptr, 0) != 0)

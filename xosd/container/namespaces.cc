@@ -80,7 +80,7 @@ bool take_stdio(int report) {
     if (!pivot()) give_up(report, "pivot into the job's root");
     if (!raise_loopback()) give_up(report, "set the loopback interface up");
     if (!take_stdio(report)) give_up(report, "open /dev/null");
-    const std::string program = std::format("{}/{}", kLoaderDir, kLoaderProgram);
+    const std::string program = compose("{}/{}", kLoaderDir, kLoaderProgram);
     const char* const arguments[] = {"xos-loader", nullptr};
     const char* const environment[] = {nullptr};
     execve(program.c_str(), const_cast<char**>(arguments), const_cast<char**>(environment));
@@ -88,15 +88,15 @@ bool take_stdio(int report) {
 }
 
 Outcome<void> write_map(pid_t pid, const char* name, uint32_t inner_root, const std::set<uint32_t>& ids) {
-    std::string text = std::format("0 {} 1\n", inner_root);
+    std::string text = compose("0 {} 1\n", inner_root);
     for (auto at = ids.begin();
          at != ids.end();) {  // runs of numbers in one line: the kernel takes one page of text
         const uint32_t first = *at;
         uint32_t count = 0;
         for (; at != ids.end() && *at == first + count; ++at) count++;
-        text += std::format("{} {} {}\n", first, first, count);
+        text += compose("{} {} {}\n", first, first, count);
     }
-    const std::string path = std::format("/proc/{}/{}", pid, name);
+    const std::string path = compose("/proc/{}/{}", pid, name);
     UniqueFd file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
     if (!file || write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
         return failure_errno(errno, "cannot write {} of the container ({} ids)", name, ids.size());

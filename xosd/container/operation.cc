@@ -180,7 +180,7 @@ Outcome<OperationResult> finish_operation(Operation operation) {
 }
 
 Outcome<uint64_t> read_start_time(pid_t pid) {
-    std::ifstream file(std::format("/proc/{}/stat", pid));
+    std::ifstream file(compose("/proc/{}/stat", pid));
     std::string text;
     std::getline(file, text);
     // the command name may hold anything, also blanks and parentheses; numbers start behind its last one

@@ -6,6 +6,7 @@
 #include <exception>
 
 #include "common/log.h"
+#include "libxos/names.h"
 
 namespace xos {
 namespace {

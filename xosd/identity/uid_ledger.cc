@@ -62,12 +62,12 @@ std::string find_clash(const LedgerBlock& block, const std::vector<LedgerBlock>&
                        const LocalIds& local) {
     for (const LedgerBlock& other : blocks)
         if (overlaps(block, other))
-            return std::format("VO {}, whose block is {}-{}", other.vo, other.base,
+            return compose("VO {}, whose block is {}-{}", other.vo, other.base,
                                other.base + (other.size - 1));
     if (const LocalIds::Range* range = local.find_clash(block.base, block.size); range != nullptr)
         return range->count == 1
-                   ? std::format("{}, whose id is {}", range->owner, range->first)
-                   : std::format("{}, which are {} ids from {}", range->owner, range->count, range->first);
+                   ? compose("{}, whose id is {}", range->owner, range->first)
+                   : compose("{}, which are {} ids from {}", range->owner, range->count, range->first);
     return {};
 }
 

@@ -11,8 +11,8 @@
 
 namespace xos {
 
-// parameters of org.xtreemos.Job.Run. home: the user's; a batch job's output must lie in it, and is HOME/JOB.out
-// where none is given (JOB is put in when the number is known: see finish_output).
+// parameters of org.xtreemos.Job.Run. home: the user's; a batch job's output must lie in it. It stays empty where none
+// is given: default_output() when the job has its number.
 Outcome<JobRequest> read_job_request(const Json& parameters, const std::string& home);
 std::string default_output(const std::string& home, uint64_t id);
 

@@ -130,11 +130,11 @@ Outcome<void> JobStore::update(const Job& job) {
 Outcome<void> JobStore::write(const Job& job) {
     auto update = database_->prepare(
         "UPDATE job SET state = ?2, started = ?3, ended = ?4, pid = ?5, start_time = ?6, wait_status = ?7,"
-        " reason = ?8, generation = ?9, cpu_usec = ?10 WHERE id = ?1");
+        " reason = ?8, generation = ?9, cpu_usec = ?10, request = ?11 WHERE id = ?1");
     if (!update) return std::unexpected(update.error());
     return update->run(static_cast<int64_t>(job.id), std::string(job_state_name(job.state)), seconds(job.started),
                        seconds(job.ended), job.pid, static_cast<int64_t>(job.start_time), job.wait_status, job.reason,
-                       static_cast<int64_t>(job.generation), static_cast<int64_t>(job.cpu_usec));
+                       static_cast<int64_t>(job.generation), static_cast<int64_t>(job.cpu_usec), write_request(job.request));
 }
 
 Outcome<void> JobStore::remove(uint64_t id) {

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 
+#include "common/encoding.h"
 #include "common/ssh/ssh_cert.h"
+#include "common/ssh/ssh_wire.h"
+#include "common/vo/bundle.h"
 
 namespace xos {
 
@@ -56,15 +59,18 @@ Outcome<LoginGrant> check_login(const TrustedVo& vo, const Policy& node_policy, 
 
 Outcome<std::string> make_authorized_key(const LoginGrant& grant, std::string_view login,
                                          const VerifiedCredential& credential) {
-    auto key = format_public_key(credential.public_key);
-    if (!key) return std::unexpected(key.error());
+    if (credential.public_key.type != KeyType::ed25519)
+        return failure(Errc::denied, "the certified key is not Ed25519");
+    std::string blob;
+    put_string(blob, kSshKeyType);
+    put_string(blob, as_text(credential.public_key.bytes));
     std::string line = "cert-authority,restrict";
     if (grant.pty) line += ",pty";
     if (grant.agent_forwarding) line += ",agent-forwarding";
     if (grant.port_forwarding) line += ",port-forwarding";
     // sshd(8), AUTHORIZED_KEYS FILE FORMAT: a trailing Z is UTC
-    line += std::format(",expiry-time=\"{:%Y%m%d%H%M%S}Z\",principals=\"{}\" ", grant.expires, login);
-    return line + *key;
+    line += compose(",expiry-time=\"{:%Y%m%d%H%M%S}Z\",principals=\"{}\" ", grant.expires, login);
+    return line + kSshKeyType + " " + encode_base64(as_bytes(blob));
 }
 
 }  // namespace xos

@@ -51,7 +51,7 @@ void LoginService::check_key(std::string login, uint32_t uid, std::string key, C
     if (auto member = check_member(*vo, name->user, now_seconds()); !member)
         return done(std::unexpected(member.error()), nullptr);
     VerifyRequest request;
-    request.key = std::move(key);
+    request.ssh_key = std::move(key);
     request.vo = std::string(name->vo);
     request.ca_certificate = vo->bundle.vo.ca_certificate;
     request.now = now_seconds();
@@ -168,6 +168,7 @@ void LoginService::finish(Opening& opening) {
     session.service = opening.service;
     session.remote = opening.remote;
     session.serial = opening.serial;
+    session.chain = opening.chain;
     session.opened = now_seconds();
     session.expires = opening.chain.empty() ? std::chrono::sys_seconds{} : opening.grant.expires;
     const auto id = sessions_.open(std::move(session), opening.caller.pid, std::move(opening.caller.pidfd));

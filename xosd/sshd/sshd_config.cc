@@ -46,7 +46,7 @@ bool reload_by_signal() {
     const UniqueFd pidfd(pidfd_open(pid, 0));
     if (!pidfd) return false;
     char target[256];
-    const ssize_t n = readlink(std::format("/proc/{}/exe", pid).c_str(), target, sizeof target);
+    const ssize_t n = readlink(compose("/proc/{}/exe", pid).c_str(), target, sizeof target);
     if (n <= 0 || std::string_view(target, static_cast<size_t>(n)) != kSshd) return false;
     return pidfd_send_signal(pidfd.get(), SIGHUP, nullptr, 0) == 0;
 }
@@ -60,8 +60,8 @@ std::string make_sshd_config(const std::vector<std::string>& vos) {
     std::string users;
     for (const std::string& vo : vos) users += (users.empty() ? "*@" : ",*@") + vo;
     text += "Match User " + users + "\n";
-    text += std::format("    AuthorizedKeysCommand {}/xos-ssh-keys %u %U %t %k\n", kLibexecDir);
-    text += std::format("    AuthorizedKeysCommandUser {}\n", kKeysUser);
+    text += compose("    AuthorizedKeysCommand {}/xos-ssh-keys %u %U %t %k\n", kLibexecDir);
+    text += compose("    AuthorizedKeysCommandUser {}\n", kKeysUser);
     text +=
         "    AuthorizedKeysFile none\n"
         "    TrustedUserCAKeys none\n"

@@ -23,13 +23,16 @@ constexpr int kEndDeadlineMs = 2000;
 Outcome<UniqueFd> connect_to(const std::string& path) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof address.sun_path) return failure(Errc::invalid, "the socket path {} is too long", path);
+    if (path.size() >= sizeof address.sun_path)
+        return failure(Errc::invalid, "the socket path {} is too long", path);
     std::memcpy(address.sun_path, path.data(), path.size());
     UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!socket) return failure_errno(errno, "cannot make a socket");
-    if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return socket;
+    if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
+        return socket;
     const int reason = errno;
-    if (reason == ENOENT || reason == ECONNREFUSED) return failure(Errc::not_found, "no agent listens on {}", path);
+    if (reason == ENOENT || reason == ECONNREFUSED)
+        return failure(Errc::not_found, "no agent listens on {}", path);
     return failure_errno(reason, "cannot connect to {}", path);
 }
 
@@ -55,6 +58,7 @@ AgentClient::AgentClient(sd_event* event, AgentOptions options, AgentCallbacks c
 
 AgentClient::~AgentClient() {
     sd_event_source_disable_unref(io_);
+    sd_event_source_disable_unref(end_);
     sd_event_source_disable_unref(timer_);
     sd_event_source_disable_unref(adopted_source_);
     sd_event_unref(event_);
@@ -86,7 +90,8 @@ Outcome<bool> AgentClient::adopt() {
     // SO_PEERCRED would name who called listen(2), the xosd of then
     if (setsockopt(socket->get(), SOL_SOCKET, SO_PASSPIDFD, &on, sizeof on) != 0)
         return failure_errno(errno, "cannot learn who the agent is");
-    if (auto sent = send_agent_message(socket->get(), Hello{}); !sent) return std::unexpected(to_failure(sent.error()));
+    if (auto sent = send_agent_message(socket->get(), Hello{}); !sent)
+        return std::unexpected(to_failure(sent.error()));
     if (auto read = read_adopted_state(socket->get()); !read) {
         if (process_) process_->kill();
         process_.reset();
@@ -102,7 +107,7 @@ Outcome<bool> AgentClient::adopt() {
     socket_ = std::move(*socket);
     started_ = std::chrono::steady_clock::now();
     queue(Start{});
-    if (auto watched = watch_socket(); !watched) return std::unexpected(watched.error());
+    if (auto watched = watch_agent(); !watched) return std::unexpected(watched.error());
     return true;
 }
 
@@ -112,7 +117,8 @@ Outcome<void> AgentClient::read_adopted_state(int socket) {
         auto received = receive_agent_message(socket);
         if (!received) return std::unexpected(to_failure(received.error()));
         if (!*received) {
-            const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+            const auto left =
+                std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
             pollfd wait{.fd = socket, .events = POLLIN};
             if (left.count() <= 0 || poll(&wait, 1, static_cast<int>(left.count())) == 0)
                 return failure(Errc::timeout, "the running agent does not answer");
@@ -140,7 +146,8 @@ Outcome<void> AgentClient::read_adopted_state(int socket) {
     }
 }
 
-// The agent has the cgroups' descriptors, and a later successor needs them from us: they are opened again by path.
+// The agent has the cgroups' descriptors, and a later successor needs them from us: they are opened again by
+// path.
 Outcome<void> AgentClient::adopt_bindings() {
     std::vector<ConnectorFilter::Entry> entries;
     for (const BindingState& state : adopted_) {
@@ -155,7 +162,8 @@ Outcome<void> AgentClient::adopt_bindings() {
         last_serial_ = std::max(last_serial_, request.serial);
         last_slot_ = std::max(last_slot_, request.slot);
         jobs_[request.serial] = request.job;
-        bindings_[request.job] = {.request = request, .cgroup = std::make_shared<const UniqueFd>(std::move(*cgroup))};
+        bindings_[request.job] = {.request = request,
+                                  .cgroup = std::make_shared<const UniqueFd>(std::move(*cgroup))};
     }
     if (sd_event_add_defer(event_, &adopted_source_, on_adopted, this) < 0)
         return failure(Errc::system, "cannot plan to tell what the adopted agent knows");
@@ -188,7 +196,7 @@ Outcome<void> AgentClient::start_agent() {
         queue(std::move(request), binding.cgroup);
     }
     queue(Start{});
-    return watch_socket();
+    return watch_agent();
 }
 
 std::vector<std::string> AgentClient::bound_jobs() const {
@@ -217,8 +225,12 @@ Outcome<void> AgentClient::bind(const std::string& job, int cgroup, const std::s
     if (!slot) return std::unexpected(slot.error());
     auto kept = std::make_shared<const UniqueFd>(fcntl(cgroup, F_DUPFD_CLOEXEC, 0));
     if (!*kept) return failure_errno(errno, "cannot keep the cgroup of job {}", job);
-    const Bind request{
-        .serial = ++last_serial_, .slot = *slot, .cgroup_id = *id, .stream = stream, .job = job, .path = path};
+    const Bind request{.serial = ++last_serial_,
+                       .slot = *slot,
+                       .cgroup_id = *id,
+                       .stream = stream,
+                       .job = job,
+                       .path = path};
     // before the filter: the agent must find the request when it meets the first event
     queue(request, kept);
     flush();
@@ -266,6 +278,7 @@ Outcome<void> AgentClient::snapshot(const std::string& job, OnSnapshot callback)
 void AgentClient::stop() {
     timer_ = sd_event_source_disable_unref(timer_);
     io_ = sd_event_source_disable_unref(io_);
+    end_ = sd_event_source_disable_unref(end_);
     socket_.reset();
     if (process_) {
         process_->kill();
@@ -278,7 +291,9 @@ void AgentClient::stop() {
     resources_ = {};
 }
 
-pid_t AgentClient::agent_pid() const { return process_ ? process_->pid() : 0; }
+pid_t AgentClient::agent_pid() const {
+    return process_ ? process_->pid() : 0;
+}
 
 AgentClient::Binding* AgentClient::find(const std::string& job) {
     const auto found = bindings_.find(job);

@@ -1,11 +1,13 @@
 // xosd's side of process tracking: one object that jobs are bound with.
 //
-// Owns: the connection to the connector agent, second descriptors of everything the agent works with, and the list of
-// bindings. Process: xosd's single-threaded sd-event loop, as root in the initial namespaces. Trusts: the agent to
-// report what it saw; never to name a process to kill or a map to write (both are checked with the kernel).
+// Owns: the connection to the connector agent, second descriptors of everything the agent works with, and the
+// list of bindings. Process: xosd's single-threaded sd-event loop, as root in the initial namespaces. Trusts:
+// the agent to report what it saw; never to name a process to kill or a map to write (both are checked with
+// the kernel).
 //
-// xosd may die: the agent goes on and is adopted. The agent may die: a successor gets the same descriptors and the same
-// bindings, and what was missed is said by on_lost. Both at once: tracking starts anew from what the cgroups hold.
+// xosd may die: the agent goes on and is adopted. The agent may die: a successor gets the same descriptors
+// and the same bindings, and what was missed is said by on_lost. Both at once: tracking starts anew from what
+// the cgroups hold.
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -63,13 +65,13 @@ class AgentClient {
     // The agent goes on; only stop() ends it.
     ~AgentClient();
 
-    // Jobs that the adopted agent tracks already. Their main exits and emptiness are told by the callbacks in the
-    // first round of the loop.
+    // Jobs that the adopted agent tracks already. Their main exits and emptiness are told by the callbacks in
+    // the first round of the loop.
     std::vector<std::string> bound_jobs() const;
 
-    // Tracks all processes in cgroup (a directory descriptor; it is duplicated) and below from now on. path is the
-    // cgroup's in the v2 tree as /proc/PID/cgroup shows it. At least as early as CLONE_INTO_CGROUP, so that nothing
-    // is missed. Errc::exists: bound already.
+    // Tracks all processes in cgroup (a directory descriptor; it is duplicated) and below from now on. path
+    // is the cgroup's in the v2 tree as /proc/PID/cgroup shows it. At least as early as CLONE_INTO_CGROUP, so
+    // that nothing is missed. Errc::exists: bound already.
     Outcome<void> bind(const std::string& job, int cgroup, const std::string& path, bool stream = false);
     // pid, in the initial pid namespace, is the process whose end is the job's.
     Outcome<void> watch_main(const std::string& job, pid_t pid);
@@ -103,7 +105,7 @@ class AgentClient {
     Outcome<void> read_adopted_state(int socket);
     Outcome<void> adopt_bindings();
     Outcome<void> start_agent();
-    Outcome<void> watch_socket();
+    Outcome<void> watch_agent();
     void queue(AgentMessage message, std::shared_ptr<const UniqueFd> fd = {});
     void flush();
     void update_interest();
@@ -130,6 +132,7 @@ class AgentClient {
     std::optional<AgentProcess> process_;
     UniqueFd socket_;
     sd_event_source* io_ = nullptr;
+    sd_event_source* end_ = nullptr;
     sd_event_source* timer_ = nullptr;
     sd_event_source* adopted_source_ = nullptr;
     std::deque<Outgoing> outgoing_;

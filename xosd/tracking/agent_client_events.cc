@@ -23,12 +23,21 @@ struct Overloaded : Handlers... {
 
 }  // namespace
 
-Outcome<void> AgentClient::watch_socket() {
-    io_ = sd_event_source_disable_unref(io_);
-    const auto handler = [](sd_event_source*, int, uint32_t events, void* self) {
+Outcome<void> AgentClient::watch_agent() {
+    const auto on_readable = [](sd_event_source*, int, uint32_t events, void* self) {
         return static_cast<AgentClient*>(self)->on_socket(events);
     };
-    const int e = sd_event_add_io(event_, &io_, socket_.get(), EPOLLIN, handler, this);
+    // a connection that the agent had not accepted yet outlives it, because we hold the listening socket too
+    const auto on_end = [](sd_event_source*, int, uint32_t, void* self) {
+        auto* client = static_cast<AgentClient*>(self);
+        client->read_messages();  // what it said last
+        if (client->socket_) client->on_connection_lost();
+        return 0;
+    };
+    io_ = sd_event_source_disable_unref(io_);
+    end_ = sd_event_source_disable_unref(end_);
+    int e = sd_event_add_io(event_, &io_, socket_.get(), EPOLLIN, on_readable, this);
+    if (e >= 0) e = sd_event_add_io(event_, &end_, process_->pidfd(), EPOLLIN, on_end, this);
     if (e < 0) return failure_errno(-e, "cannot watch the connector agent");
     flush();
     return {};
@@ -46,7 +55,8 @@ void AgentClient::flush() {
         const int fd = next.fd ? next.fd->get() : -1;
         // a binding whose cgroup is gone has no descriptor; its job is over
         if (fd >= 0 || !next.fd) {
-            const auto sent = send_agent_message(socket_.get(), next.message, std::span(&fd, fd >= 0 ? 1U : 0U));
+            const auto sent =
+                send_agent_message(socket_.get(), next.message, std::span(&fd, fd >= 0 ? 1U : 0U));
             if (!sent) break;  // not keeping up, or gone, which reading will tell
         }
         outgoing_.pop_front();
@@ -70,7 +80,8 @@ void AgentClient::read_messages() {
     for (int i = 0; i < kMessagesPerRound && socket_; ++i) {
         auto received = receive_agent_message(socket_.get());
         if (!received) {
-            log(Level::error, "the connector agent is lost", {{"reason", received.error().step}});
+            if (received.error().code == Errc::invalid)
+                log(Level::error, "the connector agent sent no message", {{"reason", received.error().step}});
             return on_connection_lost();
         }
         if (!*received) return;
@@ -137,17 +148,21 @@ void AgentClient::handle_page(const SnapshotPage& page) {
 
 void AgentClient::handle_silence(const Silence& silence) {
     if (!silence.silent) {
-        log(Level::notice, "the kernel sends process events again", {{"seconds", std::to_string(silence.seconds)}});
+        log(Level::notice, "the kernel sends process events again",
+            {{"seconds", std::to_string(silence.seconds)}});
         return;
     }
     log(Level::warning, "the kernel sends no process events: asking it again",
-        {{"seconds", std::to_string(silence.seconds)}, {"listeners", std::to_string(resources_.spares.size() + 1)}});
+        {{"seconds", std::to_string(silence.seconds)},
+         {"listeners", std::to_string(resources_.spares.size() + 1)}});
     if (auto added = resources_.spares.add(); !added)
         log(Level::error, "process events cannot be repaired", {{"reason", added.error().message}});
 }
 
 void AgentClient::on_connection_lost() {
+    log(Level::error, "the connector agent is lost");
     io_ = sd_event_source_disable_unref(io_);
+    end_ = sd_event_source_disable_unref(end_);
     socket_.reset();
     outgoing_.clear();
     // an agent that closed the connection but lives would compete with its successor for the events
@@ -164,7 +179,8 @@ void AgentClient::on_connection_lost() {
 void AgentClient::fail_snapshots() {
     auto pending = std::exchange(snapshots_, {});
     for (auto& [request, snapshot] : pending)
-        snapshot.callback(failure(Errc::unavailable, "the connector agent died while it was asked; ask again"));
+        snapshot.callback(
+            failure(Errc::unavailable, "the connector agent died while it was asked; ask again"));
 }
 
 void AgentClient::schedule_restart() {
@@ -176,7 +192,8 @@ void AgentClient::schedule_restart() {
     };
     timer_ = sd_event_source_disable_unref(timer_);
     const auto delay = std::chrono::microseconds(backoff_).count();
-    if (sd_event_add_time_relative(event_, &timer_, CLOCK_MONOTONIC, static_cast<uint64_t>(delay), 0, handler, this) < 0)
+    if (sd_event_add_time_relative(event_, &timer_, CLOCK_MONOTONIC, static_cast<uint64_t>(delay), 0, handler,
+                                   this) < 0)
         log(Level::error, "cannot plan the restart of the connector agent");
 }
 

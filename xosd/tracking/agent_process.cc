@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <pwd.h>
 #include <sched.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -15,7 +14,6 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
-#include <format>
 #include <fstream>
 
 #include "common/tracking/agent_protocol.h"
@@ -54,7 +52,8 @@ bool place_descriptors(const Launch& start) {
 
 // Raw calls: the libc's would signal threads that do not exist on this side of the clone.
 bool drop_privileges(const Launch& start) {
-    return syscall(SYS_setgroups, 0, nullptr) == 0 && syscall(SYS_setresgid, start.gid, start.gid, start.gid) == 0 &&
+    return syscall(SYS_setgroups, 0, nullptr) == 0 &&
+           syscall(SYS_setresgid, start.gid, start.gid, start.gid) == 0 &&
            syscall(SYS_setresuid, start.uid, start.uid, start.uid) == 0 &&
            prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
@@ -99,7 +98,7 @@ int read_start_error(int pipe) {
 }
 
 Outcome<pid_t> read_pid(int pidfd) {
-    std::ifstream info(std::format("/proc/self/fdinfo/{}", pidfd));
+    std::ifstream info(compose("/proc/self/fdinfo/{}", pidfd));
     for (std::string line; std::getline(info, line);) {
         pid_t pid = 0;
         if (std::sscanf(line.c_str(), "Pid: %d", &pid) == 1 && pid > 0) return pid;
@@ -117,7 +116,8 @@ Outcome<AgentProgram> default_agent_program() {
         .path = std::string(kLibexecDir) + "/xos-connector-agent", .uid = user->pw_uid, .gid = user->pw_gid};
 }
 
-Outcome<AgentProcess> AgentProcess::spawn(const AgentProgram& program, std::span<const int> fds, bool filtered) {
+Outcome<AgentProcess> AgentProcess::spawn(const AgentProgram& program, std::span<const int> fds,
+                                          bool filtered) {
     std::array<int, 2> ends{};
     if (pipe2(ends.data(), O_CLOEXEC) != 0) return failure_errno(errno, "cannot make a pipe");
     const UniqueFd read_end(ends[0]);
@@ -129,13 +129,13 @@ Outcome<AgentProcess> AgentProcess::spawn(const AgentProgram& program, std::span
     const char* stream = secure_getenv("JOURNAL_STREAM");
     std::string journal = stream != nullptr ? std::string("JOURNAL_STREAM=") + stream : std::string();
     const Launch start{.program = path.c_str(),
-                      .arguments = {path.data(), filtered ? nullptr : option.data(), nullptr},
-                      .environment = {stream != nullptr ? journal.data() : nullptr, nullptr},
-                      .fds = fds,
-                      .null = null.get(),
-                      .errors = write_end.get(),
-                      .uid = program.uid,
-                      .gid = program.gid};
+                       .arguments = {path.data(), filtered ? nullptr : option.data(), nullptr},
+                       .environment = {stream != nullptr ? journal.data() : nullptr, nullptr},
+                       .fds = fds,
+                       .null = null.get(),
+                       .errors = write_end.get(),
+                       .uid = program.uid,
+                       .gid = program.gid};
     int pidfd = -1;
     const pid_t pid = clone_into(program.cgroup, pidfd);
     if (pid < 0) return failure_errno(errno, "cannot start {}", path);
@@ -161,13 +161,16 @@ Outcome<AgentProcess> AgentProcess::adopt(UniqueFd pidfd) {
     return process;
 }
 
-void AgentProcess::kill() const { pidfd_send_signal(pidfd_.get(), SIGKILL, nullptr, 0); }
+void AgentProcess::kill() const {
+    syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+}
 
 bool AgentProcess::wait(int timeout_ms) const {
     pollfd ended{.fd = pidfd_.get(), .events = POLLIN};
     if (poll(&ended, 1, timeout_ms) <= 0) return false;
     siginfo_t info{};
-    waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOHANG);  // ECHILD where it is not ours
+    waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info,
+           WEXITED | WNOHANG);  // ECHILD where it is not ours
     return true;
 }
 

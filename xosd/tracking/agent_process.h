@@ -26,8 +26,8 @@ Outcome<AgentProgram> default_agent_program();
 
 class AgentProcess {
   public:
-    // fds in the order of AgentFd; the program runs with them and standard error only, in a session of its own, as
-    // program.uid without capabilities. Returns when it has been executed.
+    // fds in the order of AgentFd; the program runs with them and standard error only, in a session of its
+    // own, as program.uid without capabilities. Returns when it has been executed.
     static Outcome<AgentProcess> spawn(const AgentProgram& program, std::span<const int> fds, bool filtered);
     // An agent that an earlier xosd started.
     static Outcome<AgentProcess> adopt(UniqueFd pidfd);

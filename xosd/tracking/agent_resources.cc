@@ -20,7 +20,8 @@ constexpr int kBacklog = 8;
 Outcome<UniqueFd> open_listener(const std::string& path) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof address.sun_path) return failure(Errc::invalid, "the socket path {} is too long", path);
+    if (path.size() >= sizeof address.sun_path)
+        return failure(Errc::invalid, "the socket path {} is too long", path);
     std::memcpy(address.sun_path, path.data(), path.size());
     UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!socket) return failure_errno(errno, "cannot make the agent's socket");
@@ -49,7 +50,8 @@ T socket_option(int socket, int name) {
 }
 
 bool is_connector(int fd) {
-    return socket_option<int>(fd, SO_DOMAIN) == AF_NETLINK && socket_option<int>(fd, SO_PROTOCOL) == NETLINK_CONNECTOR;
+    return socket_option<int>(fd, SO_DOMAIN) == AF_NETLINK &&
+           socket_option<int>(fd, SO_PROTOCOL) == NETLINK_CONNECTOR;
 }
 
 bool is_listener(int fd) {
@@ -67,12 +69,14 @@ std::vector<int> AgentResources::descriptors() const {
     return all;
 }
 
-Outcome<AgentResources> open_agent_resources(const std::string& socket_path, int receive_buffer, bool use_filter) {
+Outcome<AgentResources> open_agent_resources(const std::string& socket_path, int receive_buffer,
+                                             bool use_filter) {
     AgentResources resources;
     if (use_filter) {
         auto filter = ConnectorFilter::load();
         if (!filter)
-            log(Level::warning, "no kernel filter for process events: every event of this machine costs the agent time",
+            log(Level::warning,
+                "no kernel filter for process events: every event of this machine costs the agent time",
                 {{"reason", filter.error().message}});
         else
             resources.filter = std::move(*filter);
@@ -95,10 +99,11 @@ Outcome<AgentResources> open_agent_resources(const std::string& socket_path, int
 }
 
 Outcome<AgentResources> adopt_agent_resources(std::vector<UniqueFd> fds, bool filtered) {
-    const auto expected = static_cast<size_t>(filtered ? AgentFd::end : AgentFd::cpus) -
-                          static_cast<size_t>(AgentFd::netlink);
+    const auto expected =
+        static_cast<size_t>(filtered ? AgentFd::end : AgentFd::cpus) - static_cast<size_t>(AgentFd::netlink);
     if (fds.size() != expected)
-        return failure(Errc::invalid, "the agent handed back {} descriptors instead of {}", fds.size(), expected);
+        return failure(Errc::invalid, "the agent handed back {} descriptors instead of {}", fds.size(),
+                       expected);
     if (!is_connector(fds[0].get()) || !is_listener(fds[1].get()))
         return failure(Errc::conflict, "the agent handed back sockets that are not those it was given");
     AgentResources resources{

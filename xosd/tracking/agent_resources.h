@@ -1,7 +1,7 @@
 // The kernel objects that a connector agent works with, which outlive any one agent and any one xosd.
 //
-// Owns: the netlink socket, the listening socket, the agent's shared state, the filter. Process: xosd, as root.
-// Trusts: descriptors from an agent only as far as the kernel confirms what they are.
+// Owns: the netlink socket, the listening socket, the agent's shared state, the filter. Process: xosd, as
+// root. Trusts: descriptors from an agent only as far as the kernel confirms what they are.
 #pragma once
 
 #include <optional>
@@ -26,8 +26,10 @@ struct AgentResources {
     std::vector<int> descriptors() const;
 };
 
-// Opens everything anew. Where BPF is not available that is logged, and the agent gets every event of the machine.
-Outcome<AgentResources> open_agent_resources(const std::string& socket_path, int receive_buffer, bool use_filter);
+// Opens everything anew. Where BPF is not available that is logged, and the agent gets every event of the
+// machine.
+Outcome<AgentResources> open_agent_resources(const std::string& socket_path, int receive_buffer,
+                                             bool use_filter);
 // Takes back what Welcome carried.
 Outcome<AgentResources> adopt_agent_resources(std::vector<UniqueFd> fds, bool filtered);
 

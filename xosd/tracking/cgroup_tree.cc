@@ -84,7 +84,8 @@ Outcome<std::string> read_own_cgroup() {
     std::istringstream lines(read_all("/proc/self/cgroup"));
     for (std::string line; std::getline(lines, line);)
         if (line.starts_with("0::/")) return line.substr(3);
-    return failure(Errc::unavailable, "this machine has no cgroup v2 tree; mount one at /sys/fs/cgroup/unified");
+    return failure(Errc::unavailable,
+                   "this machine has no cgroup v2 tree; mount one at /sys/fs/cgroup/unified");
 }
 
 Outcome<CgroupMount> parse_cgroup_mount(std::string_view mountinfo) {
@@ -99,7 +100,8 @@ Outcome<CgroupMount> parse_cgroup_mount(std::string_view mountinfo) {
         if (words >> type && type == "cgroup2") found = {.point = unescape(point), .root = unescape(root)};
     }
     if (found.point.empty())
-        return failure(Errc::unavailable, "no cgroup v2 tree is mounted; mount one at /sys/fs/cgroup/unified");
+        return failure(Errc::unavailable,
+                       "no cgroup v2 tree is mounted; mount one at /sys/fs/cgroup/unified");
     return found;
 }
 
@@ -126,8 +128,9 @@ Outcome<CgroupBase> find_cgroup_base() {
     const bool is_leaf = base_path.substr(slash + 1) == kDaemonLeaf;
     if (is_leaf) base_path.resize(slash);
     if (base_path.empty() || base_path == "/")
-        return failure(Errc::conflict,
-                       "xosd runs in the root cgroup; start it by systemd with Delegate=yes, or in a cgroup of its own");
+        return failure(
+            Errc::conflict,
+            "xosd runs in the root cgroup; start it by systemd with Delegate=yes, or in a cgroup of its own");
     auto base = open_cgroup(base_path);
     if (!base) return std::unexpected(base.error());
     if (!is_leaf) {

@@ -1,7 +1,7 @@
 // Where the cgroup v2 tree is and where in it xosd may make cgroups.
 //
-// Owns: the base below which jobs' cgroups lie. Process: xosd, as root. Trusts: /proc/self; the tree below the base is
-// xosd's own (Delegate= of systemd.unit(5), or a cgroup that was made for it).
+// Owns: the base below which jobs' cgroups lie. Process: xosd, as root. Trusts: /proc/self; the tree below
+// the base is xosd's own (Delegate= of systemd.unit(5), or a cgroup that was made for it).
 #pragma once
 
 #include <string>
@@ -13,23 +13,24 @@
 
 namespace xos {
 
-// <own>/daemon holds xosd, <own>/agent the connector agent, <own>/jobs a cgroup per job. Restarting xosd, which ends
-// what is in daemon, touches neither of the others.
+// <own>/daemon holds xosd, <own>/agent the connector agent, <own>/jobs a cgroup per job. Restarting xosd,
+// which ends what is in daemon, touches neither of the others.
 struct CgroupBase {
-    UniqueFd agent;         // directory descriptors
+    UniqueFd agent;  // directory descriptors
     UniqueFd jobs;
-    std::string jobs_path;  // in the v2 tree, as /proc/PID/cgroup shows it
+    std::string jobs_path;                 // in the v2 tree, as /proc/PID/cgroup shows it
     std::vector<std::string> controllers;  // usable for jobs; empty on a machine whose controllers are on v1
 };
 
-// Finds the base from xosd's own cgroup, moves xosd into the leaf "daemon" if it is not there, and makes the others.
-// Errc::conflict: xosd is in the root cgroup, which is not its own.
+// Finds the base from xosd's own cgroup, moves xosd into the leaf "daemon" if it is not there, and makes the
+// others. Errc::conflict: xosd is in the root cgroup, which is not its own.
 Outcome<CgroupBase> find_cgroup_base();
 
 // A directory descriptor of the cgroup that /proc/PID/cgroup shows as path. Errc::not_found: there is none.
 Outcome<UniqueFd> open_cgroup(const std::string& path);
 
-// The one line of a hybrid or unified /proc/PID/cgroup that is of the v2 tree. Errc::unavailable: there is none.
+// The one line of a hybrid or unified /proc/PID/cgroup that is of the v2 tree. Errc::unavailable: there is
+// none.
 Outcome<std::string> read_own_cgroup();
 
 struct CgroupMount {

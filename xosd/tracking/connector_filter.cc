@@ -48,7 +48,8 @@ Outcome<UniqueFd> reopen_map(int fd, const Shape& shape, uint32_t open_flags) {
         return failure_errno(-e, "cannot ask the kernel about the filter's map {}", shape.name);
     if (info.type != shape.type || info.key_size != shape.key_size || info.value_size != shape.value_size ||
         shape.name != info.name)
-        return failure(Errc::conflict, "the agent handed back something that is not the filter's map {}", shape.name);
+        return failure(Errc::conflict, "the agent handed back something that is not the filter's map {}",
+                       shape.name);
     bpf_get_fd_by_id_opts options{.sz = sizeof(bpf_get_fd_by_id_opts), .open_flags = open_flags};
     const int copy = bpf_map_get_fd_by_id_opts(info.id, &options);
     if (copy < 0) return failure_errno(-copy, "cannot open the filter's map {} anew", shape.name);
@@ -131,7 +132,9 @@ Outcome<void> ConnectorFilter::set_agent(pid_t tgid) {
     return write_config(config);
 }
 
-uint32_t ConnectorFilter::last_serial() const { return read_config().last_serial; }
+uint32_t ConnectorFilter::last_serial() const {
+    return read_config().last_serial;
+}
 
 Outcome<void> ConnectorFilter::bind(uint64_t cgroup_id, uint32_t slot, uint32_t serial) {
     xos_filter_config config = read_config();
@@ -154,13 +157,15 @@ Outcome<void> ConnectorFilter::unbind(uint64_t cgroup_id) {
 Outcome<void> ConnectorFilter::reconcile(std::span<const Entry> wanted) {
     std::vector<uint64_t> stale;
     uint64_t id = 0;
-    for (const uint64_t* before = nullptr; bpf_map_get_next_key(maps_.bindings.get(), before, &id) == 0; before = &id)
+    for (const uint64_t* before = nullptr; bpf_map_get_next_key(maps_.bindings.get(), before, &id) == 0;
+         before = &id)
         if (std::ranges::find(wanted, id, &Entry::cgroup_id) == wanted.end()) stale.push_back(id);
     for (const uint64_t cgroup_id : stale)
         if (auto unbound = unbind(cgroup_id); !unbound) return unbound;
     for (const Entry& entry : wanted) {
         xos_binding bound{};
-        if (bpf_map_lookup_elem(maps_.bindings.get(), &entry.cgroup_id, &bound) == 0 && bound.serial == entry.serial)
+        if (bpf_map_lookup_elem(maps_.bindings.get(), &entry.cgroup_id, &bound) == 0 &&
+            bound.serial == entry.serial)
             continue;
         if (auto unbound = unbind(entry.cgroup_id); !unbound) return unbound;
         if (auto now = bind(entry.cgroup_id, entry.slot, entry.serial); !now) return now;
@@ -168,7 +173,9 @@ Outcome<void> ConnectorFilter::reconcile(std::span<const Entry> wanted) {
     return {};
 }
 
-Outcome<FilterMaps> ConnectorFilter::readable_maps() const { return reopen_maps(maps_, BPF_F_RDONLY); }
+Outcome<FilterMaps> ConnectorFilter::readable_maps() const {
+    return reopen_maps(maps_, BPF_F_RDONLY);
+}
 
 uint64_t ConnectorFilter::passed(uint32_t slot) const {
     xos_slot_counters counters{};

@@ -25,7 +25,8 @@ bool is_cgroup_name(std::string_view name) {
         return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
     };
     return !name.empty() && name.size() <= kNameMax && is_alphanumeric(name.front()) &&
-           std::ranges::all_of(name, [&](char c) { return is_alphanumeric(c) || c == '.' || c == '_' || c == '-'; });
+           std::ranges::all_of(
+               name, [&](char c) { return is_alphanumeric(c) || c == '.' || c == '_' || c == '-'; });
 }
 
 Outcome<void> remove_below(int directory, int depth) {
@@ -39,7 +40,8 @@ Outcome<void> remove_below(int directory, int depth) {
     }
     while (const dirent* entry = readdir(entries.get())) {
         if (entry->d_type != DT_DIR || entry->d_name[0] == '.') continue;
-        const UniqueFd child(openat(directory, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+        const UniqueFd child(
+            openat(directory, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
         if (child) {
             if (auto removed = remove_below(child.get(), depth + 1); !removed) return removed;
         }
@@ -54,7 +56,8 @@ Outcome<void> remove_below(int directory, int depth) {
 Outcome<JobCgroup> JobCgroup::make(const CgroupBase& base, const std::string& name) {
     if (!is_cgroup_name(name)) return failure(Errc::invalid, "\"{}\" cannot name a job's cgroup", name);
     if (mkdirat(base.jobs.get(), name.c_str(), 0755) != 0) {
-        if (errno == EEXIST) return failure(Errc::exists, "the cgroup {}/{} is there already", base.jobs_path, name);
+        if (errno == EEXIST)
+            return failure(Errc::exists, "the cgroup {}/{} is there already", base.jobs_path, name);
         return failure_errno(errno, "cannot make the cgroup {}/{}", base.jobs_path, name);
     }
     return open(base, name);
@@ -66,7 +69,8 @@ Outcome<JobCgroup> JobCgroup::open(const CgroupBase& base, const std::string& na
     cgroup.name_ = name;
     cgroup.path_ = base.jobs_path + "/" + name;
     cgroup.parent_.reset(fcntl(base.jobs.get(), F_DUPFD_CLOEXEC, 0));
-    cgroup.directory_.reset(openat(base.jobs.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+    cgroup.directory_.reset(
+        openat(base.jobs.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
     if (!cgroup.directory_ && errno == ENOENT)
         return failure(Errc::not_found, "there is no cgroup {}", cgroup.path_);
     struct stat st{};
@@ -76,13 +80,17 @@ Outcome<JobCgroup> JobCgroup::open(const CgroupBase& base, const std::string& na
     return cgroup;
 }
 
-Outcome<void> JobCgroup::add(pid_t pid) const { return set("cgroup.procs", std::to_string(pid)); }
+Outcome<void> JobCgroup::add(pid_t pid) const {
+    return set("cgroup.procs", std::to_string(pid));
+}
 
 Outcome<void> JobCgroup::set(const char* file, std::string_view value) const {
     return write_cgroup_file(fd(), file, value);
 }
 
-Outcome<void> JobCgroup::kill() const { return set("cgroup.kill", "1"); }
+Outcome<void> JobCgroup::kill() const {
+    return set("cgroup.kill", "1");
+}
 
 Outcome<bool> JobCgroup::populated() const {
     const auto text = read_cgroup_file(fd(), kEvents);
@@ -102,7 +110,8 @@ Outcome<void> JobCgroup::wait_empty(std::chrono::milliseconds deadline) const {
         auto alive = populated();
         if (!alive) return std::unexpected(alive.error());
         if (!*alive) return {};
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
         if (left.count() <= 0) return failure(Errc::timeout, "processes in {} are still alive", path_);
         pollfd wait{.fd = events.get(), .events = POLLPRI};
         if (poll(&wait, 1, static_cast<int>(left.count())) < 0 && errno != EINTR)
@@ -152,8 +161,10 @@ Outcome<std::unique_ptr<CgroupKill>> CgroupKill::start(sd_event* event, const Jo
     };
     const auto delay = static_cast<uint64_t>(std::chrono::microseconds(deadline).count());
     // a file of sysfs is always readable to poll: only the exceptional condition means a change
-    if (sd_event_add_io(event, &kill->io_, kill->events_.get(), EPOLLPRI | EPOLLET, on_change, kill.get()) < 0 ||
-        sd_event_add_time_relative(event, &kill->timer_, CLOCK_MONOTONIC, delay, 0, on_time, kill.get()) < 0 ||
+    if (sd_event_add_io(event, &kill->io_, kill->events_.get(), EPOLLPRI | EPOLLET, on_change, kill.get()) <
+            0 ||
+        sd_event_add_time_relative(event, &kill->timer_, CLOCK_MONOTONIC, delay, 0, on_time, kill.get()) <
+            0 ||
         sd_event_add_defer(event, &kill->first_, at_once, kill.get()) < 0)
         return failure(Errc::system, "cannot wait for the cgroup {}", cgroup.path());
     return kill;

@@ -1,7 +1,8 @@
 // The cgroup of one job: who is in it belongs to the job, and nobody else does.
 //
-// Owns: its directory, the one way to kill a job, its accounts of CPU time. Process: xosd, as root. Trusts: the kernel;
-// the job has no right to write to these files, but may have made cgroups below where that was delegated.
+// Owns: its directory, the one way to kill a job, its accounts of CPU time. Process: xosd, as root. Trusts:
+// the kernel; the job has no right to write to these files, but may have made cgroups below where that was
+// delegated.
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -60,7 +61,8 @@ class JobCgroup {
 // Kills a job's cgroup without blocking the loop.
 class CgroupKill {
   public:
-    // Called once, from the loop, unless the object is destroyed before: success, Errc::timeout, or why it failed.
+    // Called once, from the loop, unless the object is destroyed before: success, Errc::timeout, or why it
+    // failed.
     using OnDone = std::function<void(Outcome<void>)>;
     // cgroup must outlive the object.
     static Outcome<std::unique_ptr<CgroupKill>> start(sd_event* event, const JobCgroup& cgroup,

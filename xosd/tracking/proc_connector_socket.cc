@@ -46,8 +46,8 @@ bool send_operation(int fd, proc_cn_mcast_op operation) {
     std::memcpy(request.connector, &head, sizeof head);
     sockaddr_nl kernel{};
     kernel.nl_family = AF_NETLINK;
-    return sendto(fd, &request, sizeof request, 0, reinterpret_cast<const sockaddr*>(&kernel), sizeof kernel) ==
-           static_cast<ssize_t>(sizeof request);
+    return sendto(fd, &request, sizeof request, 0, reinterpret_cast<const sockaddr*>(&kernel),
+                  sizeof kernel) == static_cast<ssize_t>(sizeof request);
 }
 
 }  // namespace
@@ -71,14 +71,17 @@ Outcome<UniqueFd> open_proc_connector(const ConnectorFilter* filter, int buffer_
     return kept;
 }
 
-void ignore_proc_connector(int socket) { (void)send_operation(socket, PROC_CN_MCAST_IGNORE); }
+void ignore_proc_connector(int socket) {
+    (void)send_operation(socket, PROC_CN_MCAST_IGNORE);
+}
 
 Outcome<void> SpareListeners::add() {
     if (sockets_.size() >= kMax)
-        return failure(Errc::unavailable,
-                       "the kernel sends no process events although {} listeners asked; look for a program that "
-                       "sends PROC_CN_MCAST_IGNORE",
-                       kMax);
+        return failure(
+            Errc::unavailable,
+            "the kernel sends no process events although {} listeners asked; look for a program that "
+            "sends PROC_CN_MCAST_IGNORE",
+            kMax);
     auto socket = connect_connector();
     if (!socket) return std::unexpected(socket.error());
     const int fd = nl_socket_get_fd(socket->get());

@@ -1,7 +1,7 @@
 // The netlink socket that carries the kernel's process events.
 //
-// Owns: opening it with its filter, asking the kernel to speak, and making it speak again. Process: xosd, as root in
-// the initial pid, user and network namespaces: elsewhere the kernel ignores LISTEN without a word.
+// Owns: opening it with its filter, asking the kernel to speak, and making it speak again. Process: xosd, as
+// root in the initial pid, user and network namespaces: elsewhere the kernel ignores LISTEN without a word.
 // Trusts: nothing is read here; the agent reads.
 #pragma once
 
@@ -13,11 +13,12 @@
 
 namespace xos {
 
-// Joins the group and LISTENs only after filter (nullptr = none) is attached, so that no foreign event is ever queued.
-// buffer_bytes is what SO_RCVBUFFORCE is asked for; an event takes 832 bytes of twice that.
+// Joins the group and LISTENs only after filter (nullptr = none) is attached, so that no foreign event is
+// ever queued. buffer_bytes is what SO_RCVBUFFORCE is asked for; an event takes 832 bytes of twice that.
 Outcome<UniqueFd> open_proc_connector(const ConnectorFilter* filter, int buffer_bytes);
 
-// Undoes LISTEN: the kernel counts listeners, and one that goes away silently costs every fork until the next boot.
+// Undoes LISTEN: the kernel counts listeners, and one that goes away silently costs every fork until the next
+// boot.
 void ignore_proc_connector(int socket);
 
 // The kernel's count of listeners is global and can be driven down by others; each spare raises it again.

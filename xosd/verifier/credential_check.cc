@@ -9,7 +9,8 @@ Outcome<VerifiedCredential> check_credential(const VerifyRequest& request) {
     if (!blob) return std::unexpected(blob.error());
     const auto cert = decode_ssh_cert(*blob);  // its signer is its own key
     if (!cert) return std::unexpected(cert.error());
-    auto credential = verify_chain(as_bytes(cert->chain_pem), request.ca_certificate, request.vo, request.now);
+    auto credential =
+        verify_chain(as_bytes(cert->chain_pem), request.ca_certificate, request.vo, request.now);
     if (!credential) return credential;
     // Without this, anybody could wrap a credential that was seen on the wire with a key of their own.
     const bool same_key = credential->public_key.type == KeyType::ed25519 &&

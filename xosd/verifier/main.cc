@@ -6,14 +6,13 @@
 
 #include <charconv>
 #include <cstring>
-#include <format>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "common/credential/xos_cert.h"
-#include "common/failure.h"
 #include "common/encoding.h"
+#include "common/failure.h"
 #include "common/ssh/wrapped_credential.h"
 #include "xosd/verifier/credential_check.h"
 #include "xosd/verifier/sandbox.h"
@@ -22,7 +21,8 @@
 namespace xos {
 namespace {
 
-constexpr char kUsage[] = "usage: xos-verifier UID GID, with a SOCK_SEQPACKET socket as descriptor 3 (xosd starts it)\n";
+constexpr char kUsage[] =
+    "usage: xos-verifier UID GID, with a SOCK_SEQPACKET socket as descriptor 3 (xosd starts it)\n";
 
 std::optional<uint32_t> parse_id(std::string_view text) {
     uint32_t id = 0;
@@ -43,8 +43,12 @@ Outcome<void> warm_up() {
     if (!ca) return std::unexpected(ca.error());
     const auto request = make_request("user", *key);
     if (!request) return std::unexpected(request.error());
-    const XosAttributes user{.vo = "warm-up", .user_id = "00000000-0000-4000-8000-000000000000", .login = "user",
-                             .number = 1, .groups = {"group"}, .roles = {"role"}};
+    const XosAttributes user{.vo = "warm-up",
+                             .user_id = "00000000-0000-4000-8000-000000000000",
+                             .login = "user",
+                             .number = 1,
+                             .groups = {"group"},
+                             .roles = {"role"}};
     const auto issued = issue_credential(*request, user, *ca, *ca_key, now, std::chrono::minutes(30));
     if (!issued) return std::unexpected(issued.error());
     const auto verified = verify_chain(as_bytes(issued->chain_pem), *ca, "warm-up", now);
@@ -54,7 +58,8 @@ Outcome<void> warm_up() {
     const auto checked = check_credential({encode_base64(as_bytes(*blob)), *ca, "warm-up", now});
     if (!checked) return std::unexpected(checked.error());
     // the same with a refusal: the texts of OpenSSL's errors are tables that are made on first use
-    const auto refused = check_credential({encode_base64(as_bytes(*blob)), *ca, "warm-up", now + std::chrono::hours(1)});
+    const auto refused =
+        check_credential({encode_base64(as_bytes(*blob)), *ca, "warm-up", now + std::chrono::hours(1)});
     if (refused) return failure(Errc::system, "an expired credential was accepted");
     return {};
 }
@@ -74,7 +79,8 @@ void complain(std::string_view text) {
 int main(int argc, char** argv) {
     int type = 0;
     socklen_t size = sizeof type;
-    const bool socket = getsockopt(xos::kVerifierSocket, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
+    const bool socket =
+        getsockopt(xos::kVerifierSocket, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
     const auto uid = argc == 3 ? xos::parse_id(argv[1]) : std::nullopt;
     const auto gid = argc == 3 ? xos::parse_id(argv[2]) : std::nullopt;
     if (!socket || !uid || !gid) {
@@ -82,7 +88,7 @@ int main(int argc, char** argv) {
         return 2;
     }
     if (const auto ready = xos::prepare(*uid, *gid); !ready) {
-        xos::complain(std::format("xos-verifier: {}\n", ready.error().message));
+        xos::complain(xos::compose("xos-verifier: {}\n", ready.error().message));
         return 1;
     }
     // Behind the walls only exit_group(2) is left: no destructors of the C library, no message.

@@ -42,9 +42,9 @@ Outcome<void> limit_resources() {
         __rlimit_resource resource;
         rlim_t value;
         const char* name;
-    } limits[] = {{RLIMIT_NOFILE, 0, "open files"}, {RLIMIT_FSIZE, 0, "file sizes"}, {RLIMIT_CORE, 0, "core dumps"},
-                  {RLIMIT_MEMLOCK, 0, "locked memory"}, {RLIMIT_CPU, kCpuSecondsMax, "CPU time"},
-                  {RLIMIT_NPROC, 0, "processes"}};
+    } limits[] = {{RLIMIT_NOFILE, 0, "open files"},         {RLIMIT_FSIZE, 0, "file sizes"},
+                  {RLIMIT_CORE, 0, "core dumps"},           {RLIMIT_MEMLOCK, 0, "locked memory"},
+                  {RLIMIT_CPU, kCpuSecondsMax, "CPU time"}, {RLIMIT_NPROC, 0, "processes"}};
     for (const auto& entry : limits)
         if (auto done = limit(entry.resource, entry.value, entry.name); !done) return done;
     if (kLimitMemory) return limit(RLIMIT_AS, kMemoryMax, "memory");
@@ -53,7 +53,8 @@ Outcome<void> limit_resources() {
 
 // /proc/self/fdinfo is a directory that nobody can put a file into, and empty once this process has ended.
 Outcome<void> leave_root_directory() {
-    if (chroot("/proc/self/fdinfo") != 0 || chdir("/") != 0) return failure_errno(errno, "cannot leave the root directory");
+    if (chroot("/proc/self/fdinfo") != 0 || chdir("/") != 0)
+        return failure_errno(errno, "cannot leave the root directory");
     return {};
 }
 
@@ -78,20 +79,23 @@ Outcome<void> drop_capabilities() {
 
 // libseccomp answers with a negative errno.
 Outcome<void> filter_system_calls(int socket) {
-    const std::unique_ptr<void, void (*)(scmp_filter_ctx)> filter(seccomp_init(SCMP_ACT_KILL_PROCESS), seccomp_release);
+    const std::unique_ptr<void, void (*)(scmp_filter_ctx)> filter(seccomp_init(SCMP_ACT_KILL_PROCESS),
+                                                                  seccomp_release);
     if (!filter) return failure(Errc::system, "cannot make a system call filter");
     const auto fd = static_cast<scmp_datum_t>(socket);
     int error = seccomp_attr_set(filter.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     const auto allow = [&](int number, auto... conditions) {
         if (error == 0)
-            error = seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, number, sizeof...(conditions), conditions...);
+            error =
+                seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, number, sizeof...(conditions), conditions...);
     };
     for (const int number : {SCMP_SYS(recvfrom), SCMP_SYS(sendto)}) allow(number, SCMP_A0(SCMP_CMP_EQ, fd));
     for (const int number : {SCMP_SYS(mmap), SCMP_SYS(mprotect)})
         allow(number, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
     for (const int number :
-         {SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(brk), SCMP_SYS(madvise), SCMP_SYS(futex), SCMP_SYS(getrandom),
-          SCMP_SYS(clock_gettime), SCMP_SYS(getpid), SCMP_SYS(close_range), SCMP_SYS(restart_syscall), SCMP_SYS(exit), SCMP_SYS(exit_group)})
+         {SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(brk), SCMP_SYS(madvise), SCMP_SYS(futex),
+          SCMP_SYS(getrandom), SCMP_SYS(clock_gettime), SCMP_SYS(getpid), SCMP_SYS(close_range),
+          SCMP_SYS(restart_syscall), SCMP_SYS(exit), SCMP_SYS(exit_group)})
         allow(number);
     if (error == 0) error = seccomp_load(filter.get());
     if (error != 0) return failure_errno(-error, "cannot filter the system calls");

@@ -4,8 +4,6 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include <vector>
-
 #include "common/log.h"
 #include "libxos/names.h"
 
@@ -47,37 +45,35 @@ Outcome<std::unique_ptr<VerifierClient>> VerifierClient::start(sd_event* event, 
     return client;
 }
 
+VerifierClient::VerifierClient(sd_event* event, VerifierOptions options)
+    : event_(event), options_(std::move(options)) {}
+
 VerifierClient::~VerifierClient() = default;
 
 Outcome<void> VerifierClient::start_child() {
     auto process = VerifierProcess::spawn(options_.program, options_.uid, options_.gid);
     if (!process) return std::unexpected(process.error());
-    Child& child = children_.emplace_front(*this, std::move(*process), nullptr, nullptr);
+    std::unique_ptr<Child> child(new Child{*this, std::move(*process), nullptr, nullptr});
     sd_event_source* source = nullptr;
     int error = sd_event_add_io(
-        event_, &source, child.process.socket(), EPOLLIN,
+        event_, &source, child->process.socket(), EPOLLIN,
         [](sd_event_source*, int, uint32_t, void* self) {
             static_cast<Child*>(self)->client.receive();
             return 0;
         },
-        &child);
-    child.input.reset(source);
-    if (error >= 0) {
-        source = nullptr;
-        error = sd_event_add_io(
-            event_, &source, child.process.pidfd(), EPOLLIN,
-            [](sd_event_source*, int, uint32_t, void* self) {
-                static_cast<Child*>(self)->client.child_ended(*static_cast<Child*>(self));
-                return 0;
-            },
-            &child);
-        child.end.reset(source);
-    }
-    if (error < 0) {
-        children_.pop_front();
-        return failure_errno(-error, "cannot watch the verifier");
-    }
-    has_child_ = true;
+        child.get());
+    if (error < 0) return failure_errno(-error, "cannot watch the verifier's socket");
+    child->input.reset(source);
+    error = sd_event_add_io(
+        event_, &source, child->process.pidfd(), EPOLLIN,
+        [](sd_event_source*, int, uint32_t, void* self) {
+            static_cast<Child*>(self)->client.child_ended(*static_cast<Child*>(self));
+            return 0;
+        },
+        child.get());
+    if (error < 0) return failure_errno(-error, "cannot watch the verifier");
+    child->end.reset(source);
+    child_ = std::move(child);
     served_ = 0;
     return {};
 }
@@ -90,7 +86,9 @@ void VerifierClient::verify(VerifyRequest request, Answer answer) {
     wake();
 }
 
-void VerifierClient::wake() { sd_event_source_set_enabled(pump_.get(), SD_EVENT_ONESHOT); }
+void VerifierClient::wake() {
+    sd_event_source_set_enabled(pump_.get(), SD_EVENT_ONESHOT);
+}
 
 void VerifierClient::answer_overflow() {
     // taken out first: an answer may ask again
@@ -108,20 +106,16 @@ void VerifierClient::pump() {
 }
 
 Outcome<void> VerifierClient::send_next() {
-    if (has_child_ && served_ >= options_.requests_per_process) {
-        has_child_ = false;
-        children_.front().input.reset();
-        children_.front().process.kill();
-    }
+    if (child_ && served_ >= options_.requests_per_process) retire();
     const auto packet = encode_request(++running_id_, running_->request);
     if (!packet) {  // the request's fault: the verifier need not see it
         finish(std::unexpected(packet.error()));
         return {};
     }
-    if (!has_child_)
+    if (!child_)
         if (auto started = start_child(); !started) return started;
     // One request is under way at a time, so that the socket's buffer is empty: this does not wait.
-    if (send(children_.front().process.socket(), packet->data(), packet->size(), MSG_NOSIGNAL) < 0)
+    if (send(child_->process.socket(), packet->data(), packet->size(), MSG_NOSIGNAL) < 0)
         return failure_errno(errno, "cannot hand the certificate to the verifier");
     sd_event_source* source = nullptr;
     const auto usec = static_cast<uint64_t>(std::chrono::microseconds(options_.deadline).count());
@@ -139,10 +133,10 @@ Outcome<void> VerifierClient::send_next() {
 
 void VerifierClient::receive() {
     std::vector<char> buffer(kVerifierPacketMax);
-    const ssize_t got = recv(children_.front().process.socket(), buffer.data(), buffer.size(), MSG_TRUNC);
+    const ssize_t got = recv(child_->process.socket(), buffer.data(), buffer.size(), MSG_TRUNC);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (got <= 0) {  // it is dying: the pidfd says when and how; if it only pretends to, the deadline ends it
-        children_.front().input.reset();
+        child_->input.reset();
         return;
     }
     if (!running_ || static_cast<size_t>(got) > buffer.size())
@@ -164,28 +158,26 @@ void VerifierClient::finish(Outcome<VerifiedCredential> credential) {
     done.answer(std::move(credential));
 }
 
+void VerifierClient::retire() {
+    child_->input.reset();
+    child_->process.kill();  // quick; dying need not be, so the pidfd says when there is something to collect
+    dying_.push_back(std::move(child_));
+}
+
 void VerifierClient::abandon(Failure reason) {
-    if (has_child_) {
-        // Its end is collected when the pidfd says so; killing is quick, dying need not be.
-        has_child_ = false;
-        children_.front().input.reset();
-        children_.front().process.kill();
-    }
-    if (!running_) return;
-    finish(std::unexpected(std::move(reason)));
+    if (child_) retire();
+    if (running_) finish(std::unexpected(std::move(reason)));
 }
 
 void VerifierClient::child_ended(Child& child) {
-    const bool current = has_child_ && &child == &children_.front();
     const std::string how = child.process.reap();
-    if (current) {
+    if (child_.get() == &child) {
         log(Level::error, "verifier ended", {{"how", how}});
         // An answer that it gave before its end still counts.
         if (running_) receive();
-        if (has_child_ && &child == &children_.front())
-            abandon({Errc::unavailable, std::format("the verifier died ({})", how)});
+        if (child_.get() == &child) abandon({Errc::unavailable, compose("the verifier died ({})", how)});
     }
-    children_.remove_if([&](const Child& entry) { return &entry == &child; });
+    std::erase_if(dying_, [&](const std::unique_ptr<Child>& entry) { return entry.get() == &child; });
 }
 
 }  // namespace xos

@@ -1,7 +1,9 @@
-// The daemon's way to have certificates verified: asynchronous, in order, and never at the price of the daemon.
+// The daemon's way to have certificates verified: asynchronous, in order, and never at the price of the
+// daemon.
 //
-// Owns: the verifier process, the queue in front of it, its deadline and its restart. Process: xosd, in its loop.
-// Trusts: the verifier's answers as far as their grammar goes and to be about the VO that was asked for.
+// Owns: the verifier process, the queue in front of it, its deadline and its restart. Process: xosd, in its
+// loop. Trusts: the verifier's answers as far as their grammar goes and to be about the VO that was asked
+// for.
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -9,10 +11,10 @@
 #include <chrono>
 #include <deque>
 #include <functional>
-#include <list>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/failure.h"
 #include "xosd/verifier/verifier_process.h"
@@ -21,12 +23,12 @@
 namespace xos {
 
 struct VerifierOptions {
-    std::string program;                         // xos-verifier
-    uid_t uid = 0;                               // that it takes; 0 is refused by it
+    std::string program;  // xos-verifier
+    uid_t uid = 0;        // that it takes; 0 is refused by it
     gid_t gid = 0;
-    std::chrono::milliseconds deadline{2000};    // for one request, from the moment the verifier has it
-    size_t queue_max = 128;                      // requests waiting
-    size_t requests_per_process = 4096;          // then a fresh one, whatever the old one has gathered
+    std::chrono::milliseconds deadline{2000};  // for one request, from the moment the verifier has it
+    size_t queue_max = 128;                    // requests waiting
+    size_t requests_per_process = 4096;        // then a fresh one, whatever the old one has gathered
 };
 
 // The installed program and its user; not_found where the package's user is missing.
@@ -36,15 +38,16 @@ class VerifierClient {
   public:
     using Answer = std::function<void(Outcome<VerifiedCredential>)>;
 
-    // event outlives the client. The first process is started at once, so that a broken installation shows early.
+    // event outlives the client. The first process is started at once, so that a broken installation shows
+    // early.
     static Outcome<std::unique_ptr<VerifierClient>> start(sd_event* event, VerifierOptions options);
     ~VerifierClient();  // unanswered requests are dropped; no answer is called
     VerifierClient(const VerifierClient&) = delete;
     VerifierClient& operator=(const VerifierClient&) = delete;
 
-    // answer is called once, from the loop, never before this returns; it may call verify() but not destroy the
-    // client. Errc::unavailable: the verifier died, or too many requests wait. Errc::timeout: it took too long, and
-    // was killed. invalid, denied: the credential's own fault.
+    // answer is called once, from the loop, never before this returns; it may call verify() but not destroy
+    // the client. Errc::unavailable: the verifier died, or too many requests wait. Errc::timeout: it took too
+    // long, and was killed. invalid, denied: the credential's own fault.
     void verify(VerifyRequest request, Answer answer);
 
   private:
@@ -58,13 +61,14 @@ class VerifierClient {
     };
     using Source = std::unique_ptr<sd_event_source, SourceUnref>;
 
-    VerifierClient(sd_event* event, VerifierOptions options) : event_(event), options_(std::move(options)) {}
+    VerifierClient(sd_event* event, VerifierOptions options);
     Outcome<void> start_child();
     Outcome<void> send_next();
     void pump();
     void answer_overflow();
     void receive();
     void finish(Outcome<VerifiedCredential> credential);
+    void retire();                 // the current child: killed, and collected when it has ended
     void abandon(Failure reason);  // the child is of no more use: the running request fails
     void child_ended(Child& child);
     void wake();
@@ -72,12 +76,12 @@ class VerifierClient {
     sd_event* event_;  // borrowed
     VerifierOptions options_;
     std::deque<Pending> queue_;
-    std::deque<Answer> overflow_;      // of refused requests, to be told from the loop
+    std::deque<Answer> overflow_;  // of refused requests, to be told from the loop
     std::optional<Pending> running_;
     uint64_t running_id_ = 0;
-    size_t served_ = 0;                // by the current child
-    std::list<Child> children_;        // the current one is the front, if has_child_; the others are dying
-    bool has_child_ = false;
+    size_t served_ = 0;                          // by the current child
+    std::unique_ptr<Child> child_;               // the current one, if any
+    std::vector<std::unique_ptr<Child>> dying_;  // killed, their end not yet collected
     Source deadline_;
     Source pump_;
 };

@@ -16,8 +16,8 @@ namespace xos {
 
 class VerifierProcess {
   public:
-    // Starts program with an empty environment, no descriptor of ours but the socket and stderr, and the uid and gid
-    // that it shall take.
+    // Starts program with an empty environment, no descriptor of ours but the socket and stderr, and the uid
+    // and gid that it shall take.
     static Outcome<VerifierProcess> spawn(const std::string& program, uid_t uid, gid_t gid);
     VerifierProcess(VerifierProcess&&) = default;
     VerifierProcess& operator=(VerifierProcess&&) = delete;

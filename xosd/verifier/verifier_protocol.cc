@@ -38,7 +38,8 @@ std::vector<std::string> take_names(SshReader& reader, size_t max, bool& good) {
     std::vector<std::string> names;
     const uint32_t count = reader.u32();
     good = good && count <= max;
-    for (uint32_t i = 0; good && i < count && !reader.failed(); ++i) names.emplace_back(reader.string(kUserNameMax));
+    for (uint32_t i = 0; good && i < count && !reader.failed(); ++i)
+        names.emplace_back(reader.string(kUserNameMax));
     good = good && std::ranges::all_of(names, [](const std::string& name) { return is_user_name(name); });
     return names;
 }
@@ -80,10 +81,10 @@ VerifiedCredential take_credential(SshReader& reader, bool& good) {
     const auto key = as_bytes(reader.string(32));
     credential.public_key = {KeyType::ed25519, Bytes(key.begin(), key.end())};
     credential.pem = reader.string(kCredentialMax);
-    good = good && is_vo_name(user.vo) && is_uuid(user.user_id) && is_user_name(user.login) && user.number > 0 &&
-           user.number < first_group_offset(kBlockSizeMax) && is_certificate_serial(credential.serial) &&
-           is_key_fingerprint(credential.fingerprint) && credential.not_before < credential.not_after &&
-           key.size() == 32 && is_printable(credential.pem);
+    good = good && is_vo_name(user.vo) && is_uuid(user.user_id) && is_user_name(user.login) &&
+           user.number > 0 && user.number < first_group_offset(kBlockSizeMax) &&
+           is_certificate_serial(credential.serial) && is_key_fingerprint(credential.fingerprint) &&
+           credential.not_before < credential.not_after && key.size() == 32 && is_printable(credential.pem);
     return credential;
 }
 
@@ -91,8 +92,8 @@ VerifiedCredential take_credential(SshReader& reader, bool& good) {
 
 Outcome<std::string> encode_request(uint64_t id, const VerifyRequest& request) {
     if (request.ssh_key.size() > kKeyTextMax)
-        return failure(Errc::invalid, "the SSH certificate has {} characters, at most {} are read", request.ssh_key.size(),
-                       kKeyTextMax);
+        return failure(Errc::invalid, "the SSH certificate has {} characters, at most {} are read",
+                       request.ssh_key.size(), kKeyTextMax);
     if (request.ca_certificate.size() > kCaMax || request.vo.size() > kVoNameMax)
         return failure(Errc::invalid, "the CA certificate or the name of the VO is too large");
     std::string packet;
@@ -140,7 +141,8 @@ Outcome<NumberedAnswer> decode_answer(std::string_view packet) {
     } else {
         const uint8_t code = reader.u8();
         good = code <= static_cast<uint8_t>(Errc::system);
-        Failure reason{good ? static_cast<Errc>(code) : Errc::invalid, std::string(reader.string(kReasonMax))};
+        Failure reason{good ? static_cast<Errc>(code) : Errc::invalid,
+                       std::string(reader.string(kReasonMax))};
         numbered.credential = std::unexpected(std::move(reason));
     }
     if (!reader.complete() || !good) return failure(Errc::invalid, "the verifier gave a malformed answer");

@@ -1,8 +1,9 @@
-// What xosd and its verifier say to each other: one request, one answer, each one packet of a SOCK_SEQPACKET pair.
+// What xosd and its verifier say to each other: one request, one answer, each one packet of a SOCK_SEQPACKET
+// pair.
 //
 // Owns: the encoding in both directions and the limits. Pure. Process: xosd and xos-verifier.
-// Trusts: nothing. The verifier reads what the network sent; xosd reads what a verifier that was taken over may
-// have sent, so every field of an answer is checked against its grammar.
+// Trusts: nothing. The verifier reads what the network sent; xosd reads what a verifier that was taken over
+// may have sent, so every field of an answer is checked against its grammar.
 #pragma once
 
 #include <chrono>
@@ -16,13 +17,13 @@
 
 namespace xos {
 
-inline constexpr int kVerifierSocket = 3;  // where xos-verifier finds its end of the pair
+inline constexpr int kVerifierSocket = 3;                 // where xos-verifier finds its end of the pair
 inline constexpr size_t kVerifierPacketMax = 160 * 1024;  // below the smallest usual net.core.wmem_default
 
 struct VerifyRequest {
-    std::string ssh_key;                // as sshd writes it: %k, "%t %k" or SSH_AUTH_INFO_0
-    Bytes ca_certificate;               // DER, of the VO that the login name claims
-    std::string vo;                     // that VO
+    std::string ssh_key;   // as sshd writes it: %k, "%t %k" or SSH_AUTH_INFO_0
+    Bytes ca_certificate;  // DER, of the VO that the login name claims
+    std::string vo;        // that VO
     std::chrono::sys_seconds now;
 };
 

@@ -13,11 +13,13 @@ Outcome<void> serve_requests(int socket, const CredentialCheck& check) {
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return failure_errno(errno, "cannot receive");
         if (got == 0) return {};
-        if (static_cast<size_t>(got) > buffer.size()) return failure(Errc::invalid, "request of {} bytes", got);
+        if (static_cast<size_t>(got) > buffer.size())
+            return failure(Errc::invalid, "request of {} bytes", got);
         const auto numbered = decode_request({buffer.data(), static_cast<size_t>(got)});
         if (!numbered) return std::unexpected(numbered.error());
         const std::string answer = encode_answer(numbered->id, check(numbered->request));
-        if (send(socket, answer.data(), answer.size(), MSG_NOSIGNAL) < 0) return failure_errno(errno, "cannot send");
+        if (send(socket, answer.data(), answer.size(), MSG_NOSIGNAL) < 0)
+            return failure_errno(errno, "cannot send");
     }
 }
 

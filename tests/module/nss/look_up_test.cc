@@ -49,6 +49,10 @@ TEST_CASE("a source that cannot answer is unavailable, and only for names that c
             EXPECT(nss.group_by_gid(sample::kAnalysis) == NSS_STATUS_UNAVAIL);
             EXPECT(nss.getpwent(&nss.user, nss.buffer, sizeof nss.buffer, &nss.error) == NSS_STATUS_UNAVAIL);
             EXPECT(nss.by_name("root") == NSS_STATUS_NOTFOUND && nss.by_uid(0) == NSS_STATUS_NOTFOUND);
+            for (const char* foreign :
+                 {"user1@EXAMPLE.COM", "DOM\\user@dom.example", "@physics", "user1@physics@bio"})
+                EXPECT(nss.by_name(foreign) == NSS_STATUS_NOTFOUND &&
+                       nss.group_by_name(foreign) == NSS_STATUS_NOTFOUND);
         };
         check_unavailable();
         const int fd = open(kAccountsFile, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);

@@ -31,7 +31,7 @@ struct TestAuthority {
     void reopen() {
         registry = must(SqliteRegistry::open(path + "/registry.sqlite"));
         authority =
-            std::make_unique<Authority>(*registry, must(KeyDirectory::open(path)), compile_json_policy);
+            std::make_unique<Authority>(*registry, must(KeyDirectory::open(path)));
     }
     Authority* operator->() { return authority.get(); }
     Bundle bundle(const char* vo = "physics", std::chrono::sys_seconds now = kNow) {
@@ -104,7 +104,7 @@ TEST_CASE("two managers at once give no number twice") {
     must(authority->create_vo("physics", {}, kNow));
     const auto admit = [&](const char* letter) {
         const auto registry = must(SqliteRegistry::open(authority.path + "/registry.sqlite"));
-        Authority own(*registry, must(KeyDirectory::open(authority.path)), compile_json_policy);
+        Authority own(*registry, must(KeyDirectory::open(authority.path)));
         for (int i = 0; i < 20; ++i) must(own.add_member(std::format("{}{}@physics", letter, i), {}, {}));
     };
     std::thread thread([&] { admit("a"); });
@@ -126,8 +126,8 @@ TEST_CASE("every change moves the serial on") {
     CHECK_FALSE(authority->set_suspended("user1@physics", true));
     CHECK_FALSE(authority->set_suspended("user2@physics", true));
     REQUIRE(authority->set_suspended("user1@physics", false));
-    REQUIRE(authority->set_policy("physics", R"([ {"effect": "deny"} ])"));
-    CHECK(authority.bundle().policy == R"([{"effect":"deny"}])");
+    REQUIRE(authority->set_policy("physics", "- deny: login\n  user: user1\n"));
+    CHECK(authority.bundle().policy == R"([{"deny":["login"],"user":["user1"]}])");
     for (const char* bad : {"", "{}", "[", "[1,]", "login: yes"})
         CHECK_FALSE(authority->set_policy("physics", bad));
     CHECK_FALSE(authority->set_policy("chem", "[]"));

@@ -72,15 +72,15 @@ TEST_CASE("the manager's day, as commands") {
         cda.run({"member", "add", "user1@physics", "--group", "analysis", "--group", "ops", "--role", "lead"})
             .status == 0);
     CHECK(cda.run({"member", "list", "physics"}).out.contains("analysis,ops"));
-    CHECK(cda.run({"policy", "set", "physics"}, R"([{"effect":"deny"}])").status == 0);
+    CHECK(cda.run({"policy", "set", "physics"}, "- deny: login").status == 0);
 
     const auto now = std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
     const Bundle bundle = must(open_bundle(cda.run({"vo", "export", "physics"}).out, fingerprint, now));
     CHECK(bundle.members.size() == 1);
-    CHECK(bundle.policy == R"([{"effect":"deny"}])");
+    CHECK(bundle.policy == R"([{"deny":["login"]}])");
 
     const std::string request = must(make_request("user1", must(SigningKey::generate())));
-    const Answer issued = cda.run({"credential", "issue", "user1@physics", "--hours", "2"}, request);
+    const Answer issued = cda.run({"credential", "issue", "user1@physics", "--lifetime", "2h"}, request);
     REQUIRE(issued.status == 0);
     const auto verified = must(verify_chain(as_bytes(issued.out), bundle.vo.ca_certificate, "physics", now));
     CHECK(cda.run({"credential", "revoke", verified.serial}).status == 0);

@@ -136,7 +136,7 @@ TEST_CASE("PEM is nothing but blocks") {
           leaf + "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n", std::string("-----BEGIN")})
         CHECK_FALSE(issued.verify(as_bytes(text)));
     std::string many;
-    for (size_t i = 0; i <= kChainMax; ++i) many += leaf;
+    for (size_t i = 0; i <= kChainLengthMax; ++i) many += leaf;
     CHECK(issued.verify(as_bytes(many)).error().message.contains("more than 6"));
     CHECK_FALSE(issued.verify(Bytes(kCredentialMax + 1, 0x30)));
 }

@@ -17,7 +17,7 @@ namespace {
 // Keeps the bytes aligned, as a mapping is.
 struct Bytes {
     explicit Bytes(const std::string& from) : words((from.size() + 7) / 8), size(from.size()) {
-        memcpy(words.data(), from.data(), size);
+        if (size != 0) memcpy(words.data(), from.data(), size);
     }
     char* data() { return reinterpret_cast<char*>(words.data()); }
     std::vector<uint64_t> words;

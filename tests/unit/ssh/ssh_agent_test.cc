@@ -1,6 +1,5 @@
 #include "common/ssh/ssh_agent.h"
 
-#include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -11,6 +10,7 @@
 #include "common/ssh/ssh_cert.h"
 #include "common/ssh/ssh_wire.h"
 #include "tests/unit/ssh/command.h"
+#include "tests/unit/ssh/real_agent.h"
 #include "tests/unit/ssh/test_key.h"
 
 using namespace xos;
@@ -18,24 +18,6 @@ using namespace xos::test;
 using Catch::Matchers::ContainsSubstring;
 
 namespace {
-
-// A real ssh-agent of its own, ended with the test.
-struct RealAgent {
-    TempDir dir;
-    std::string socket = dir.path / "agent";
-    pid_t pid = 0;
-    RealAgent() {
-        const auto started = run_command({"ssh-agent", "-a", socket});
-        const size_t at = started.output.find("SSH_AGENT_PID=");
-        if (at != std::string::npos) pid = std::stoi(started.output.substr(at + 14));
-    }
-    ~RealAgent() {
-        if (pid > 0) kill(pid, SIGTERM);
-    }
-    CommandResult ssh_add(const std::string& option) const {
-        return run_command({"ssh-add", option}, {"SSH_AUTH_SOCK=" + socket});
-    }
-};
 
 // Answers the first request with bytes, whatever it was.
 std::string false_agent(const TempDir& dir, std::jthread& thread, std::string bytes) {
@@ -76,8 +58,7 @@ TEST_CASE("a real agent takes, lists and forgets the certificate") {
     const TempDir dir;
     write_file(dir.path / "cert.pub", ssh_cert_line(blob, "user1@physics"));
     // the agent proves that it can sign with the private key
-    CHECK(run_command({"ssh-add", "-T", dir.path / "cert.pub"}, {"SSH_AUTH_SOCK=" + real.socket}).status ==
-          0);
+    CHECK(run_command({"ssh-add", "-T", dir.path / "cert.pub"}, {real.variable()}).status == 0);
 
     CHECK(agent->remove(blob));
     CHECK(agent->list()->empty());

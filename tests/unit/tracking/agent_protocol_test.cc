@@ -6,16 +6,23 @@
 using namespace xos;
 
 TEST_CASE("every agent message survives its own bytes") {
-    const Bind bind{.serial = 7, .slot = 3, .cgroup_id = 1ULL << 40, .main_pid = 99, .stream = true, .job = "j", .path = "/a"};
-    const auto parsed = parse_agent_message(encode_agent_message(
-        BindingState{.binding = bind, .main_ended = true, .main_status = 9, .alive = 4, .counters = {.passed = 12}}));
+    const Bind bind{.serial = 7,
+                    .slot = 3,
+                    .cgroup_id = 1ULL << 40,
+                    .main_pid = 99,
+                    .stream = true,
+                    .job = "j",
+                    .path = "/a"};
+    const auto parsed = parse_agent_message(encode_agent_message(BindingState{
+        .binding = bind, .main_ended = true, .main_status = 9, .alive = 4, .counters = {.passed = 12}}));
     REQUIRE(parsed);
     const auto& state = std::get<BindingState>(*parsed);
     CHECK(state.binding.cgroup_id == 1ULL << 40);
     CHECK(state.binding.job == "j");
     CHECK(state.main_status == 9);
     CHECK(state.counters.passed == 12);
-    const ProcessInfo info{.pid = 5, .state = 'S', .exit_status = {}, .comm = "x", .command_line = std::string(5000, 'a')};
+    const ProcessInfo info{
+        .pid = 5, .state = 'S', .exit_status = {}, .comm = "x", .command_line = std::string(5000, 'a')};
     const auto page = parse_agent_message(encode_agent_message(SnapshotPage{.processes = {info, info}}));
     REQUIRE(page);
     CHECK(std::get<SnapshotPage>(*page).processes.at(1).command_line.size() == kCommandLineMax);

@@ -26,7 +26,7 @@ TEST_CASE("a job's cgroup is killed whole, accounted and removed") {
     TrackingNode node;
     JobCgroup job = node.make_job("bomb");
     CHECK(JobCgroup::make(node.base(), "bomb").error().code == Errc::exists);
-    const pid_t pid = spawn_in(job, [] {
+    const pid_t pid = spawn_in(job, []() -> int {
         for (int i = 0; i < 5; ++i)
             if (fork() == 0) setsid();
         for (;;) getppid();

@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>
-#include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -50,6 +50,8 @@ uint64_t SeenEvents::lost_messages(const std::string& job) const {
 TrackingNode::TrackingNode(int receive_buffer, bool use_filter)
     : receive_buffer_(receive_buffer), use_filter_(use_filter) {
     static int number = 0;
+    // what a test's daemons leave behind is ours to reap, not the machine's
+    REQUIRE(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
     name_ = "xos-test-" + std::to_string(getpid()) + "-" + std::to_string(++number);
     auto top = open_cgroup("/");
     REQUIRE(top);
@@ -76,7 +78,7 @@ TrackingNode::~TrackingNode() {
         auto job = JobCgroup::open(base_, name);
         if (job && job->kill() && job->wait_empty(kPatience)) (void)job->remove();
     }
-    while (waitpid(-1, nullptr, WNOHANG) > 0) {
+    while (waitpid(-1, nullptr, 0) > 0) {  // all were killed
     }
     for (const std::string& path : {name_ + "/jobs", name_ + "/agent", name_})
         unlinkat(top_.get(), path.c_str(), AT_REMOVEDIR);
@@ -84,18 +86,24 @@ TrackingNode::~TrackingNode() {
 }
 
 void TrackingNode::connect_client() {
-    const AgentOptions options{
-        .socket_path = directory_ / "agent",
-        .program = {.path = std::getenv("XOS_AGENT"), .uid = kNobody, .gid = kNobody, .cgroup = base_.agent.get()},
-        .receive_buffer = receive_buffer_,
-        .use_filter = use_filter_};
+    const AgentOptions options{.socket_path = directory_ / "agent",
+                               .program = {.path = std::getenv("XOS_AGENT"),
+                                           .uid = kNobody,
+                                           .gid = kNobody,
+                                           .cgroup = base_.agent.get()},
+                               .receive_buffer = receive_buffer_,
+                               .use_filter = use_filter_};
     AgentCallbacks callbacks;
     callbacks.on_main_exit = [this](const std::string& job, pid_t, std::optional<int> status) {
         seen_.main_exits[job].push_back(status);
     };
     callbacks.on_empty = [this](const std::string& job) { ++seen_.empty[job]; };
-    callbacks.on_event = [this](const std::string& job, const ProcessEvent& e) { seen_.stream[job].push_back(e); };
-    callbacks.on_lost = [this](const std::string& job, const Lost& loss) { seen_.lost.emplace_back(job, loss); };
+    callbacks.on_event = [this](const std::string& job, const ProcessEvent& e) {
+        seen_.stream[job].push_back(e);
+    };
+    callbacks.on_lost = [this](const std::string& job, const Lost& loss) {
+        seen_.lost.emplace_back(job, loss);
+    };
     callbacks.on_agent_death = [this] { ++seen_.deaths; };
     auto client = AgentClient::start_or_adopt(event_, options, callbacks);
     if (!client) FAIL(client.error().message);
@@ -128,12 +136,14 @@ void TrackingNode::run_for(std::chrono::milliseconds time) {
 }
 
 JobSnapshot TrackingNode::snapshot(const std::string& job) {
-    std::optional<Outcome<JobSnapshot>> answer;
-    const auto asked = client_->snapshot(job, [&](Outcome<JobSnapshot> result) { answer = std::move(result); });
+    // shared: a callback that comes after a failed test finds its memory
+    const auto answer = std::make_shared<std::optional<Outcome<JobSnapshot>>>();
+    const auto asked =
+        client_->snapshot(job, [answer](Outcome<JobSnapshot> result) { *answer = std::move(result); });
     if (!asked) FAIL(asked.error().message);
-    REQUIRE(run_until([&] { return answer.has_value(); }));
-    if (!*answer) FAIL(answer->error().message);
-    return std::move(**answer);
+    REQUIRE(run_until([&] { return answer->has_value(); }));
+    if (!**answer) FAIL((*answer)->error().message);
+    return std::move(***answer);
 }
 
 JobSnapshot TrackingNode::settled(const std::string& job) {

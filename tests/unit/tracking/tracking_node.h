@@ -20,8 +20,8 @@
 
 namespace xos::test {
 
-// Why the kernel's part cannot be tested here; empty where it can. Skips the running test with that reason, or fails it
-// where XOS_TESTS_MUST_RUN=1.
+// Why the kernel's part cannot be tested here; empty where it can. Skips the running test with that reason,
+// or fails it where XOS_TESTS_MUST_RUN=1.
 void require_kernel();
 
 struct SeenEvents {

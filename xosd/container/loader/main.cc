@@ -203,8 +203,8 @@ void close_silent_requests() {
 
 int start() {
     umask(077);
-    // neither readable through /proc nor traceable, though no process of the job has this uid anyway
-    prctl(PR_SET_DUMPABLE, 0);
+    // it stays dumpable: of a restored process that is not, CRIU could no longer enter the namespaces for a
+    // second dump
     char path[64];
     snprintf(path, sizeof path, "%s/%s", kLoaderDir, kLoaderJob);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !read_job(path, g_job)) return 1;

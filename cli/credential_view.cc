@@ -1,0 +1,124 @@
+#include "cli/credential_view.h"
+
+#include <ctime>
+
+#include "common/credential/certificate.h"
+#include "common/credential/fingerprint.h"
+#include "common/ssh/wrapped_credential.h"
+#include "common/vo/records.h"
+
+namespace xos {
+namespace {
+
+Outcome<XosAttributes> read_attributes(const X509* certificate) {
+    const Asn1ObjectPtr object = attributes_object();
+    const int at = X509_get_ext_by_OBJ(certificate, object.get(), -1);
+    if (at < 0 || X509_get_ext_by_OBJ(certificate, object.get(), at) >= 0)
+        return failure(Errc::invalid, "the certificate is not a credential of a VO");
+    const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(X509_get_ext(certificate, at));
+    return decode_attributes({ASN1_STRING_get0_data(value), static_cast<size_t>(ASN1_STRING_length(value))});
+}
+
+std::string joined(const std::vector<std::string>& names, std::string_view suffix) {
+    std::string text;
+    for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name + std::string(suffix);
+    return text.empty() ? "none" : text;
+}
+
+std::vector<std::string> all_groups(const XosAttributes& user) {
+    std::vector<std::string> groups = user.groups;
+    groups.emplace_back(kMembersGroup);
+    for (std::string& group : groups) group += "@" + user.vo;
+    return groups;
+}
+
+}  // namespace
+
+Outcome<CredentialView> read_credential(std::string_view chain_pem) {
+    const auto chain = split_pem_chain(chain_pem);
+    if (!chain) return std::unexpected(chain.error());
+    const auto leaf = parse_certificate(chain->front(), "credential");
+    if (!leaf) return std::unexpected(leaf.error());
+    auto attributes = read_attributes(leaf->get());
+    if (!attributes) return std::unexpected(attributes.error());
+    const auto serial = read_serial(leaf->get());
+    const auto not_before = read_time(X509_get0_notBefore(leaf->get()));
+    const auto not_after = read_time(X509_get0_notAfter(leaf->get()));
+    if (!serial || !not_before || !not_after)
+        return failure(Errc::invalid, "the certificate's serial or dates cannot be read");
+    return CredentialView{.attributes = std::move(*attributes),
+                          .serial = *serial,
+                          .fingerprint = sha256_fingerprint(chain->front()),
+                          .not_before = *not_before,
+                          .not_after = *not_after};
+}
+
+std::string local_time(std::chrono::sys_seconds time) {
+    const time_t seconds = time.time_since_epoch().count();
+    tm fields{};
+    char text[64];
+    if (localtime_r(&seconds, &fields) == nullptr ||
+        std::strftime(text, sizeof text, "%F %T %Z", &fields) == 0)
+        return "an unknown time";
+    return text;
+}
+
+std::string duration_text(std::chrono::seconds duration) {
+    const auto seconds = std::chrono::abs(duration).count();
+    if (seconds < 60) return compose("{} s", seconds);
+    if (seconds < 3600) return compose("{} min", seconds / 60);
+    if (seconds < 48 * 3600) return compose("{} h {} min", seconds / 3600, seconds / 60 % 60);
+    return compose("{} days", seconds / 86400);
+}
+
+std::string expiry_text(const CredentialView& credential, std::chrono::sys_seconds now) {
+    const std::string when = local_time(credential.not_after);
+    if (now < credential.not_before)
+        return compose("{} (valid in {})", when, duration_text(credential.not_before - now));
+    if (now >= credential.not_after)
+        return compose("{} (expired {} ago)", when, duration_text(now - credential.not_after));
+    return compose("{} ({} left)", when, duration_text(credential.not_after - now));
+}
+
+std::string credential_text(const CredentialView& credential, std::string_view held_by,
+                            std::chrono::sys_seconds now) {
+    const XosAttributes& user = credential.attributes;
+    return compose(
+        "{}\n"
+        "  VO           {}\n"
+        "  groups       {}\n"
+        "  roles        {}\n"
+        "  expires      {}\n"
+        "  fingerprint  {}\n"
+        "  serial       {}\n"
+        "  held by      {}\n",
+        login_name(user), user.vo, joined(all_groups(user), ""), joined(user.roles, ""),
+        expiry_text(credential, now), credential.fingerprint, credential.serial, held_by);
+}
+
+Json credential_json(const CredentialView& credential, std::string_view held_by,
+                     std::chrono::sys_seconds now) {
+    const XosAttributes& user = credential.attributes;
+    const auto seconds = [](std::chrono::sys_seconds time) {
+        return Json::signed_integer(time.time_since_epoch().count());
+    };
+    return JsonObject()
+        .set("login", Json::string(login_name(user)))
+        .set("vo", Json::string(user.vo))
+        .set("user_id", Json::string(user.user_id))
+        .set("groups", Json::strings(all_groups(user)))
+        .set("roles", Json::strings(user.roles))
+        .set("not_before", seconds(credential.not_before))
+        .set("not_after", seconds(credential.not_after))
+        .set("valid", Json::boolean(now >= credential.not_before && now < credential.not_after))
+        .set("fingerprint", Json::string(credential.fingerprint))
+        .set("serial", Json::string(credential.serial))
+        .set("held_by", Json::string(held_by))
+        .build();
+}
+
+std::chrono::sys_seconds current_time() {
+    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
+
+}  // namespace xos

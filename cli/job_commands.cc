@@ -1,0 +1,153 @@
+// xos jobs, ps, cancel, checkpoint, restart, forget: what becomes of jobs on this node.
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/job_view.h"
+#include "cli/varlink_call.h"
+
+namespace xos {
+namespace {
+
+constexpr size_t kJobsMax = 1'000'000;
+
+Json about(const std::string& job) { return JsonObject().set("job", Json::string(job)).build(); }
+
+size_t terminal_width() {
+    winsize size{};
+    return isatty(STDOUT_FILENO) != 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+Outcome<std::vector<JobView>> list_jobs(bool all) {
+    const auto answer =
+        call_node("org.xtreemos.Job.ListJobs", JsonObject().set("all", Json::boolean(all)).build());
+    if (!answer) return std::unexpected(answer.error());
+    const JsonNode root = answer->root();
+    const auto list = root.field("jobs");
+    if (!list) return std::unexpected(list.error());
+    const auto count = list->array(kJobsMax);
+    if (!count) return std::unexpected(count.error());
+    std::vector<JobView> jobs;
+    for (size_t i = 0; i < *count; ++i) {
+        const JsonNode element = list->at(i);
+        auto job = read_job_view(element);
+        if (!job) return std::unexpected(job.error());
+        jobs.push_back(*std::move(job));
+    }
+    return jobs;
+}
+
+Outcome<int> show_jobs(bool all) {
+    const auto jobs = list_jobs(all);
+    if (!jobs) return std::unexpected(jobs.error());
+    if (jobs->empty())
+        std::puts(all ? "no jobs" : "no jobs are running; xos jobs --all shows those that have ended");
+    else
+        std::fputs(format_jobs(*jobs).c_str(), stdout);
+    return kExitOk;
+}
+
+Outcome<void> show_processes(const std::string& job) {
+    const auto answer = call_node("org.xtreemos.Job.Describe", about(job));
+    if (!answer) return std::unexpected(answer.error());
+    const JsonNode root = answer->root();
+    const auto status = root.field("status");
+    const auto list = root.field("processes");
+    if (!status || !list) return root.invalid("expected a job");
+    const auto view = read_job_view(*status);
+    if (!view) return std::unexpected(view.error());
+    const auto count = list->array(kJobsMax);
+    if (!count) return std::unexpected(count.error());
+    std::vector<ProcessView> processes;
+    for (size_t i = 0; i < *count; ++i) {
+        const JsonNode element = list->at(i);
+        auto process = read_process_view(element);
+        if (!process) return std::unexpected(process.error());
+        processes.push_back(*std::move(process));
+    }
+    std::printf("%s %s %s: %s\n", view->job.c_str(), view->login.c_str(), describe_end(*view).c_str(),
+                view->command.c_str());
+    if (view->state != "ended") std::fputs(format_process_tree(processes, terminal_width()).c_str(), stdout);
+    const auto lost = root.integer("eventsLost", 0, INT64_MAX), unknown = root.integer("exitCodesUnknown", 0, INT64_MAX);
+    if (lost && unknown && *lost + *unknown != 0)
+        std::printf("%llu events were lost, %llu exit codes are unknown; the tree was read again since\n",
+                    static_cast<unsigned long long>(*lost), static_cast<unsigned long long>(*unknown));
+    return {};
+}
+
+Outcome<int> show_trees(const std::string& job) {
+    if (!job.empty()) {
+        if (auto shown = show_processes(job); !shown) return std::unexpected(shown.error());
+        return kExitOk;
+    }
+    const auto jobs = list_jobs(false);
+    if (!jobs) return std::unexpected(jobs.error());
+    if (jobs->empty()) std::puts("no jobs are running");
+    for (const JobView& one : *jobs)
+        if (auto shown = show_processes(one.job); !shown) return std::unexpected(shown.error());
+    return kExitOk;
+}
+
+Outcome<int> call_for(const char* method, const std::string& job, const char* said) {
+    const auto answer = call_node(method, about(job), std::chrono::minutes(2));
+    if (!answer) return std::unexpected(answer.error());
+    std::printf("%s %s\n", job.c_str(), said);
+    return kExitOk;
+}
+
+Outcome<int> checkpoint(const std::string& job, bool stop) {
+    const auto answer =
+        call_node("org.xtreemos.Job.Checkpoint",
+                  JsonObject().set("job", Json::string(job)).set("stop", Json::boolean(stop)).build(), kWaitDeadline);
+    if (!answer) return std::unexpected(answer.error());
+    const JsonNode root = answer->root();
+    const auto generation = root.integer("generation", 1, INT64_MAX), bytes = root.integer("bytes", 0, INT64_MAX);
+    if (!generation || !bytes) return root.invalid("expected a checkpoint");
+    std::printf("%s checkpoint %llu: %.1f MB; %s\n", job.c_str(), static_cast<unsigned long long>(*generation),
+                static_cast<double>(*bytes) / 1e6, stop ? "the job is stopped" : "the job goes on");
+    return kExitOk;
+}
+
+Outcome<int> restart(const std::string& job, uint64_t generation) {
+    JsonObject parameters;
+    parameters.set("job", Json::string(job));
+    if (generation != 0) parameters.set("generation", Json::integer(generation));
+    const auto answer = call_node("org.xtreemos.Job.Restart", parameters.build(), kWaitDeadline);
+    if (!answer) return std::unexpected(answer.error());
+    std::printf("%s continues from its checkpoint\n", job.c_str());
+    return kExitOk;
+}
+
+}  // namespace
+
+void add_job_commands(CommandTable& table) {
+    const auto all = std::make_shared<bool>(false);
+    table.add("jobs", "List your jobs on this node", [all] { return show_jobs(*all); })
+        .flag("-a,--all", *all, "those that have ended too");
+    const auto seen = std::make_shared<std::string>();
+    table.add("ps", "Show the processes of your jobs as trees", [seen] { return show_trees(*seen); })
+        .optional("JOB", *seen, "only this one");
+    const auto cancelled = std::make_shared<std::string>(), forgotten = std::make_shared<std::string>();
+    table.add("cancel", "End every process of a job",
+              [cancelled] { return call_for("org.xtreemos.Job.Cancel", *cancelled, "is ended"); })
+        .required("JOB", *cancelled, "");
+    table.add("forget", "Remove an ended job and its checkpoints",
+              [forgotten] { return call_for("org.xtreemos.Job.Forget", *forgotten, "is forgotten"); })
+        .required("JOB", *forgotten, "");
+    const auto dumped = std::make_shared<std::string>();
+    const auto stop = std::make_shared<bool>(false);
+    table.add("checkpoint", "Write a checkpoint of a running job", [dumped, stop] { return checkpoint(*dumped, *stop); })
+        .required("JOB", *dumped, "")
+        .flag("--stop", *stop, "end the job once the checkpoint is safe");
+    const auto restarted = std::make_shared<std::string>();
+    const auto generation = std::make_shared<uint64_t>(0);
+    table.add("restart", "Continue an ended job from its checkpoint",
+              [restarted, generation] { return restart(*restarted, *generation); })
+        .required("JOB", *restarted, "")
+        .option("--generation", *generation, "an older checkpoint than the newest");
+}
+
+}  // namespace xos

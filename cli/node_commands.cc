@@ -1,0 +1,92 @@
+// xos node status, node reload, policy explain, session list: the node seen by its owner and its users.
+#include <cstdio>
+#include <ctime>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/varlink_call.h"
+
+namespace xos {
+namespace {
+
+unsigned long long number(const JsonNode& node, const char* key) {
+    const auto field = node.find(key);
+    return field ? field->integer(0, INT64_MAX).value_or(0) : 0;
+}
+
+std::string text(const JsonNode& node, const char* key) {
+    const auto field = node.find(key);
+    return field && field->is_string() ? field->string(4096).value_or("") : "";
+}
+
+std::string clock_text(unsigned long long seconds) {
+    if (seconds == 0) return "-";
+    const auto time = static_cast<time_t>(seconds);
+    tm local{};
+    localtime_r(&time, &local);
+    char buffer[32];
+    strftime(buffer, sizeof buffer, "%F %T", &local);
+    return buffer;
+}
+
+Outcome<int> status() {
+    const auto answer = call_node("org.xtreemos.Node.Status", JsonObject().build());
+    if (!answer) return std::unexpected(answer.error());
+    const JsonNode root = answer->root();
+    std::printf("xosd %s: %llu VOs, %llu accounts, %llu sessions\n", text(root, "version").c_str(), number(root, "vos"),
+                number(root, "accounts"), number(root, "sessions"));
+    return kExitOk;
+}
+
+Outcome<int> reload() {
+    const auto answer = call_node("org.xtreemos.Node.Reload", JsonObject().build());
+    if (!answer) return std::unexpected(answer.error());
+    std::puts("the configuration is in force");
+    return kExitOk;
+}
+
+Outcome<int> explain(const std::string& login, const std::string& action) {
+    const auto answer =
+        call_node("org.xtreemos.Node.Explain",
+                  JsonObject().set("login", Json::string(login)).set("action", Json::string(action)).build());
+    if (!answer) return std::unexpected(answer.error());
+    const JsonNode root = answer->root();
+    const auto permit = root.boolean("permit");
+    if (!permit) return std::unexpected(permit.error());
+    std::printf("%s: %s\n", *permit ? "permitted" : "denied", text(root, "reason").c_str());
+    return *permit ? kExitOk : kExitFailure;
+}
+
+Outcome<int> list_sessions() {
+    const auto answer = call_node("org.xtreemos.Session.ListSessions", JsonObject().build());
+    if (!answer) return std::unexpected(answer.error());
+    const JsonNode root = answer->root();
+    const auto list = root.field("sessions");
+    if (!list) return std::unexpected(list.error());
+    const auto count = list->array(65536);
+    if (!count) return std::unexpected(count.error());
+    std::printf("%-8s %-24s %-8s %-20s %8s  %-19s  %s\n", "SESSION", "USER", "SERVICE", "FROM", "PID", "OPENED",
+                "CREDENTIAL UNTIL");
+    for (size_t i = 0; i < *count; ++i) {
+        const JsonNode one = list->at(i);
+        std::printf("%-8llu %-24s %-8s %-20s %8llu  %-19s  %s\n", number(one, "session"), text(one, "login").c_str(),
+                    text(one, "service").c_str(), text(one, "remote").c_str(), number(one, "pid"),
+                    clock_text(number(one, "opened")).c_str(), clock_text(number(one, "expires")).c_str());
+    }
+    return kExitOk;
+}
+
+}  // namespace
+
+void add_node_commands(CommandTable& table) {
+    table.add("node status", "Show what xosd on this machine serves", status);
+    table.add("node reload", "Read /etc/xos/node.yaml again (root)", reload);
+    table.add("session list", "List the sessions of VO users on this node", list_sessions);
+    const auto login = std::make_shared<std::string>(), action = std::make_shared<std::string>();
+    table.add("policy explain", "What both policies say of a user's action here, and which rule decides",
+              [login, action] { return explain(*login, *action); })
+        .required("LOGIN", *login, "")
+        .required("ACTION", *action, "");
+}
+
+}  // namespace xos

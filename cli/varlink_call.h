@@ -1,0 +1,37 @@
+// Asking this node's xosd, over varlink.
+//
+// Owns: one connection for one call. Process: the xos command. Trusts: the root-owned socket's daemon.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "common/failure.h"
+#include "common/json.h"
+#include "libxos/names.h"
+#include "libxos/unique_fd.h"
+
+namespace xos {
+
+inline constexpr std::chrono::seconds kCallDeadline{30};
+
+// For calls that answer when something has happened: the end of a job, a checkpoint.
+inline constexpr std::chrono::hours kWaitDeadline{24 * 365};
+
+struct NodeAnswer {
+    Json parameters;  // an object
+    UniqueFd fd;      // where the method passes one
+};
+
+// The answer to method ("org.xtreemos.Job.ListJobs"). A varlink error becomes its message for people. unavailable where
+// no xosd answers at address.
+Outcome<NodeAnswer> ask_node(const std::string& method, const Json& parameters,
+                             std::chrono::microseconds deadline = kCallDeadline,
+                             const std::string& address = kControlSocket);
+
+// The same for methods that pass no descriptor.
+Outcome<Json> call_node(const std::string& method, const Json& parameters,
+                        std::chrono::microseconds deadline = kCallDeadline,
+                        const std::string& address = kControlSocket);
+
+}  // namespace xos

@@ -1,0 +1,177 @@
+#include <filesystem>
+
+#include "common/log.h"
+#include "xosd/job/job_service.h"
+
+namespace xos {
+namespace {
+
+constexpr auto kRemoveDeadline = std::chrono::seconds(60);
+
+std::chrono::sys_seconds now_seconds() {
+    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
+
+}  // namespace
+
+// A number is used once, also where its dump fails: a half-removed directory can never be taken for a newer one.
+Outcome<uint64_t> JobService::next_generation(uint64_t id) {
+    auto insert = parts_.database.prepare(
+        "INSERT INTO checkpoint (job, generation, digest, bytes, made) VALUES (?1,"
+        " 1 + coalesce((SELECT max(generation) FROM checkpoint WHERE job = ?1), 0), '', 0, 0) RETURNING generation");
+    if (!insert) return std::unexpected(insert.error());
+    if (auto bound = insert->bind(static_cast<int64_t>(id)); !bound) return std::unexpected(bound.error());
+    auto row = insert->step();
+    if (!row) return std::unexpected(row.error());
+    if (!*row) return failure(Errc::system, "no generation was recorded for {}", job_name(id));
+    const auto generation = static_cast<uint64_t>(insert->number(0));
+    if (auto last = insert->step(); !last) return std::unexpected(last.error());  // commits
+    return generation;
+}
+
+Outcome<void> JobService::record_checkpoint(uint64_t id, uint64_t generation, const Checkpoint& checkpoint) {
+    auto update = parts_.database.prepare(
+        "UPDATE checkpoint SET digest = ?3, bytes = ?4, made = ?5 WHERE job = ?1 AND generation = ?2");
+    if (!update) return std::unexpected(update.error());
+    if (auto done = update->run(static_cast<int64_t>(id), static_cast<int64_t>(generation), checkpoint.manifest_digest,
+                                static_cast<int64_t>(checkpoint.bytes), now_seconds().time_since_epoch().count());
+        !done)
+        return done;
+    Job job = *store_.find(id);
+    job.generation = generation;
+    return store_.update(job);
+}
+
+Outcome<std::string> JobService::find_digest(uint64_t id, uint64_t generation) {
+    auto select =
+        parts_.database.prepare("SELECT digest FROM checkpoint WHERE job = ?1 AND generation = ?2 AND digest != ''");
+    if (!select) return std::unexpected(select.error());
+    if (auto bound = select->bind(static_cast<int64_t>(id), static_cast<int64_t>(generation)); !bound)
+        return std::unexpected(bound.error());
+    auto row = select->step();
+    if (!row) return std::unexpected(row.error());
+    if (!*row) return failure(Errc::not_found, "{} has no checkpoint {}", job_name(id), generation);
+    return std::string(select->text(0));
+}
+
+void JobService::checkpoint(uint32_t uid, uint64_t id, bool stop, OnCheckpoint done) {
+    const auto job = find(uid, id);
+    if (!job) return done(std::unexpected(job.error()), 0);
+    auto owner = uid == 0 ? find_member(job->uid) : authorize(uid, Action::checkpoint);
+    if (!owner) return done(std::unexpected(owner.error()), 0);
+    const auto live = live_.find(id);
+    if (job->state != JobState::running || live == live_.end() || live->second.ending)
+        return done(failure(Errc::conflict, "{} is not running", job_name(id)), 0);
+    if (live->second.dumping)
+        return done(failure(Errc::conflict, "{} is being checkpointed already", job_name(id)), 0);
+    const auto generation = next_generation(id);
+    if (!generation) return done(std::unexpected(generation.error()), 0);
+    DumpRequest request;
+    request.job = job_name(id);
+    request.generation = *generation;
+    request.directory = job_checkpoints(id);
+    request.layer = job_layer(id);
+    request.home = owner->home;
+    request.uid = job->uid;
+    request.inner_root = owner->vo->base;
+    request.pid = job->pid;
+    request.start_time = job->start_time;
+    request.cgroup_fd = live->second.cgroup->fd();
+    request.keep_running = !stop;
+    auto operation = checkpointer_->start_dump(request);
+    Outcome<void> begun =
+        operation ? operations_.add(*std::move(operation),
+                                    [this, id, generation = *generation, stop, done](Operation ready) {
+                                        checkpointed(id, generation, stop, finish_dump(std::move(ready)), done);
+                                    })
+                  : std::unexpected(operation.error());
+    if (!begun) return done(std::unexpected(begun.error()), 0);
+    live->second.dumping = true;
+    log(Level::info, "checkpoint begun", {{"job", job_name(id)}, {"generation", std::to_string(*generation)}});
+}
+
+void JobService::checkpointed(uint64_t id, uint64_t generation, bool stop, Outcome<Checkpoint> checkpoint,
+                              const OnCheckpoint& done) {
+    Live& live = live_[id];
+    live.dumping = false;
+    if (checkpoint) {
+        if (auto recorded = record_checkpoint(id, generation, *checkpoint); !recorded)
+            checkpoint = std::unexpected(recorded.error());
+    }
+    if (checkpoint) {
+        log(Level::info, "checkpoint committed",
+            {{"job", job_name(id)},
+             {"generation", std::to_string(generation)},
+             {"bytes", std::to_string(checkpoint->bytes)}});
+        if (stop) live.stop_reason = compose("stopped with checkpoint {}", generation);
+    } else {
+        log(Level::warning, "checkpoint failed", {{"job", job_name(id)}, {"reason", checkpoint.error().message}});
+    }
+    // the end of the process, if it came meanwhile, was left to us
+    if (!live.on_end) process_ended(id);
+    if (!checkpoint || !stop) return done(std::move(checkpoint), generation);
+    live.waiters.push_back([done, checkpoint, generation](const Outcome<Job>&) { done(checkpoint, generation); });
+}
+
+void JobService::restart(uint32_t uid, uint64_t id, uint64_t generation, OnJob done) {
+    auto job = find(uid, id);
+    if (!job) return done(std::move(job));
+    if (job->state != JobState::ended)
+        return done(failure(Errc::conflict, "{} is {}: only an ended job can be restarted", job_name(id),
+                            job_state_name(job->state)));
+    if (uid != 0)
+        if (auto owner = authorize(uid, Action::checkpoint); !owner) return done(std::unexpected(owner.error()));
+    if (generation == 0) generation = job->generation;
+    if (generation == 0)
+        return done(failure(Errc::not_found, "{} has no checkpoint: make one with 'xos checkpoint {}' while it runs",
+                            job_name(id), job_name(id)));
+    const auto digest = find_digest(id, generation);
+    if (!digest) return done(std::unexpected(digest.error()));
+    Job next = *job;
+    next.state = JobState::restarting;
+    if (auto stored = store_.update(next); !stored) return done(std::unexpected(stored.error()));
+    // the layer of the last run may still be on its way out
+    operations_.run(
+        "layer of " + job_name(id), kRemoveDeadline,
+        [layer = job_layer(id)]() -> Outcome<std::string> {
+            if (auto removed = remove_layer(layer); !removed) return std::unexpected(removed.error());
+            return "";
+        },
+        [this, next, generation, digest = *digest, done](Outcome<std::string> removed) {
+            if (removed) return restore(next, generation, digest, done);
+            give_up(next.id, removed.error());
+            done(std::unexpected(removed.error()));
+        });
+}
+
+void JobService::restore(const Job& job, uint64_t generation, const std::string& digest, OnJob done) {
+    const auto owner = find_member(job.uid);
+    const auto live = owner ? make_live(job) : Outcome<Live*>(std::unexpected(owner.error()));
+    if (!live) {
+        give_up(job.id, live.error());
+        return done(std::unexpected(live.error()));
+    }
+    RestoreRequest request;
+    request.job = job_name(job.id);
+    request.generation = generation;
+    request.directory = job_checkpoints(job.id);
+    request.layer = job_layer(job.id);
+    request.home = owner->home;
+    request.uid = job.uid;
+    request.inner_root = owner->vo->base;
+    request.cgroup_fd = (*live)->cgroup->fd();
+    request.manifest_digest = digest;
+    if (const LoginSession* session = parts_.sessions.find_valid(job.uid, now_seconds()))
+        request.credential = JobCredential{session->chain, session->expires - now_seconds()};
+    log(Level::info, "job restarting", {{"job", request.job}, {"generation", std::to_string(generation)}});
+    begin(job, checkpointer_->start_restore(request), finish_restore, std::move(done));
+}
+
+Outcome<void> remove_checkpoints(const std::string& directory) {
+    std::error_code error;
+    std::filesystem::remove_all(directory, error);
+    if (error) return failure(Errc::system, "cannot remove {}: {}", directory, error.message());
+    return {};
+}
+
+}  // namespace xos

@@ -1,0 +1,126 @@
+// Jobs from their submission to their end, across restarts of xosd.
+//
+// Owns: the records of jobs, their cgroups, layers, tracking and checkpoints. The one place that starts, ends,
+// checkpoints and restarts a job. Process: xosd's loop; everything slow runs in children.
+// Trusts: the kernel's word on a caller's uid. Each state is stored before it is acted on, so that recover() can put
+// right what a crash left: see job.h.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "xosd/checkpoint/checkpointer.h"
+#include "xosd/job/job_store.h"
+#include "xosd/node_config.h"
+#include "xosd/operation_watch.h"
+#include "xosd/session/session_store.h"
+#include "xosd/tracking/agent_client.h"
+#include "xosd/tracking/job_cgroup.h"
+#include "xosd/trust/trust_store.h"
+
+namespace xos {
+
+class JobService {
+  public:
+    struct Parts {
+        EventLoop& loop;
+        Database& database;
+        const NodeConfig& config;
+        const TrustStore& trust;
+        const SessionStore& sessions;
+    };
+    using OnJob = std::function<void(Outcome<Job>)>;
+    using OnCheckpoint = std::function<void(Outcome<Checkpoint>, uint64_t generation)>;
+
+    // Finds the cgroups, starts or adopts the connector agent, recovers the jobs. parts outlive the service.
+    static Outcome<std::unique_ptr<JobService>> start(Parts parts);
+
+    // For the member with this uid, whose session here must hold a valid credential. done: running, or why not.
+    void run(uint32_t uid, const Json& parameters, OnJob done);
+    // A connection to the loader of a running interactive job, for the member's program.
+    Outcome<UniqueFd> attach(uint32_t uid, uint64_t id);
+    // done when the job has ended; at once if it has.
+    void wait(uint32_t uid, uint64_t id, OnJob done);
+    void cancel(uint32_t uid, uint64_t id, OnJob done);
+    // stop: the job ends when its checkpoint is committed.
+    void checkpoint(uint32_t uid, uint64_t id, bool stop, OnCheckpoint done);
+    // generation 0: the newest. done: running again.
+    void restart(uint32_t uid, uint64_t id, uint64_t generation, OnJob done);
+    // Removes an ended job with its checkpoints.
+    void forget(uint32_t uid, uint64_t id, OnJob done);
+    void snapshot(uint32_t uid, uint64_t id, std::function<void(Outcome<JobSnapshot>)> done);
+
+    // The job, if uid may see it: root all, others their own. To a stranger it does not exist.
+    Outcome<Job> find(uint32_t uid, uint64_t id) const;
+    std::vector<Job> list(uint32_t uid, bool all) const;
+
+  private:
+    struct Live {
+        std::unique_ptr<JobCgroup> cgroup;
+        ContainerProcess process;
+        EventSource on_end, on_grace;
+        std::unique_ptr<CgroupKill> kill;
+        std::optional<int32_t> agent_status;  // of the loader, as the agent saw it
+        bool dumping = false;
+        bool ending = false;
+        std::string stop_reason;  // why it was ended by us
+        std::vector<OnJob> waiters;
+    };
+    struct Owner {  // who owns a job, as far as the trust store knows him now
+        const TrustedVo* vo = nullptr;
+        const Member* member = nullptr;
+        std::string home;
+        std::vector<uint32_t> groups;
+        AccountsSnapshot accounts;
+    };
+
+    explicit JobService(Parts parts) : parts_(parts), store_(parts.database), operations_(parts.loop) {}
+    Outcome<void> load();
+    AgentCallbacks make_callbacks();
+
+    Outcome<Owner> find_member(uint32_t uid) const;
+    Outcome<Owner> authorize(uint32_t uid, Action action) const;
+
+    // job_lifecycle.cc
+    Outcome<Live*> make_live(const Job& job);
+    Outcome<ContainerSpec> make_spec(const Job& job, const Owner& member, const Live& live) const;
+    void begin(const Job& job, Outcome<Operation> operation, Outcome<ContainerProcess> (*finish)(Operation), OnJob done);
+    void began(uint64_t id, Outcome<ContainerProcess> process, const OnJob& done);
+    Outcome<void> watch(uint64_t id);
+    void process_ended(uint64_t id);
+    void end(uint64_t id);
+    void ended(uint64_t id, Outcome<void> killed);
+    void give_up(uint64_t id, const Failure& reason);
+
+    // job_checkpoint.cc
+    Outcome<uint64_t> next_generation(uint64_t id);
+    Outcome<void> record_checkpoint(uint64_t id, uint64_t generation, const Checkpoint& checkpoint);
+    Outcome<std::string> find_digest(uint64_t id, uint64_t generation);
+    void checkpointed(uint64_t id, uint64_t generation, bool stop, Outcome<Checkpoint> checkpoint,
+                      const OnCheckpoint& done);
+    void restore(const Job& job, uint64_t generation, const std::string& digest, OnJob done);
+
+    // job_recovery.cc
+    Outcome<void> recover();
+    Outcome<void> recover_running(const Job& job);
+    void recover_leftovers(const Job& job);
+
+    Parts parts_;
+    JobStore store_;
+    OperationSet operations_;
+    CgroupBase cgroups_;
+    std::unique_ptr<AgentClient> agent_;
+    std::unique_ptr<Checkpointer> checkpointer_;
+    std::map<uint64_t, Live> live_;
+};
+
+// Deletes all generations of a job.
+Outcome<void> remove_checkpoints(const std::string& directory);
+
+inline std::string job_layer(uint64_t id) { return std::string(kJobDir) + "/" + job_name(id); }
+inline std::string job_checkpoints(uint64_t id) { return std::string(kCheckpointDir) + "/" + job_name(id); }
+
+}  // namespace xos
