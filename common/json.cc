@@ -28,7 +28,7 @@ std::optional<std::string> fault_in(std::string_view text, size_t depth_limit) {
             in_string = true;
         } else if (c == '[' || c == '{') {
             if (++depth > depth_limit)
-                return std::format("more than {} objects and arrays inside each other", depth_limit);
+                return compose("more than {} objects and arrays inside each other", depth_limit);
         } else if ((c == ']' || c == '}') && depth > 0) {
             --depth;
         } else if (c == '.' || ((c == 'e' || c == 'E') && before >= '0' && before <= '9')) {
@@ -65,7 +65,7 @@ std::optional<std::string> fault_of(sd_json_variant* value) {
         std::ranges::sort(keys);
         const auto twice = std::ranges::adjacent_find(keys);
         if (twice != keys.end())
-            return std::format("the key {} is there twice in one object", quoted(*twice));
+            return compose("the key {} is there twice in one object", quoted(*twice));
     }
     const size_t count = sd_json_variant_elements(value);
     for (size_t i = object ? 1 : 0; i < count; i += object ? 2 : 1)

@@ -19,17 +19,28 @@ std::optional<Enum> parse_enum(const std::array<std::string_view, N>& names, std
 
 }  // namespace
 
-std::string_view job_state_name(JobState state) { return kStates[static_cast<size_t>(state)]; }
-std::optional<JobState> parse_job_state(std::string_view name) { return parse_enum<JobState>(kStates, name); }
-std::string_view job_mode_name(JobMode mode) { return kModes[static_cast<size_t>(mode)]; }
-std::optional<JobMode> parse_job_mode(std::string_view name) { return parse_enum<JobMode>(kModes, name); }
+std::string_view job_state_name(JobState state) {
+    return kStates[static_cast<size_t>(state)];
+}
+std::optional<JobState> parse_job_state(std::string_view name) {
+    return parse_enum<JobState>(kStates, name);
+}
+std::string_view job_mode_name(JobMode mode) {
+    return kModes[static_cast<size_t>(mode)];
+}
+std::optional<JobMode> parse_job_mode(std::string_view name) {
+    return parse_enum<JobMode>(kModes, name);
+}
 
 bool may_become(JobState from, JobState to) {
     switch (from) {
         case JobState::starting:
-        case JobState::restarting: return to == JobState::running || to == JobState::ended;
-        case JobState::running: return to == JobState::ended;
-        case JobState::ended: return to == JobState::restarting;
+        case JobState::restarting:
+            return to == JobState::running || to == JobState::ended;
+        case JobState::running:
+            return to == JobState::ended;
+        case JobState::ended:
+            return to == JobState::restarting;
     }
     return false;
 }
@@ -38,7 +49,8 @@ std::optional<uint64_t> parse_job_name(std::string_view name) {
     if (name.starts_with("job-")) name.remove_prefix(4);
     uint64_t id = 0;
     const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id);
-    if (error != std::errc() || end != name.data() + name.size() || id == 0 || name[0] == '0') return std::nullopt;
+    if (error != std::errc() || end != name.data() + name.size() || id == 0 || name[0] == '0')
+        return std::nullopt;
     return id;
 }
 

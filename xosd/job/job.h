@@ -1,7 +1,7 @@
 // A job: one container run of a VO user, from its submission to its end.
 //
-// Owns: the record, its states and which change into which. Pure. Process: xosd. Trusts: nothing here is hostile:
-// requests are parsed by job_request.h.
+// Owns: the record, its states and which change into which. Pure. Process: xosd. Trusts: nothing here is
+// hostile: requests are parsed by job_request.h.
 #pragma once
 
 #include <chrono>
@@ -51,12 +51,14 @@ struct Job {
     int32_t pid = 0;                                     // of the loader, while running
     uint64_t start_time = 0;                             // proc(5): field 22 of stat
     std::optional<int32_t> wait_status;                  // wait(2) form; never invented
-    std::string reason;                                  // why there is no wait_status, or why it could not start
-    uint64_t generation = 0;                             // of the newest committed checkpoint; 0 = none
-    uint64_t cpu_usec = 0;                               // of the whole job, when it has ended
+    std::string reason;       // why there is no wait_status, or why it could not start
+    uint64_t generation = 0;  // of the newest committed checkpoint; 0 = none
+    uint64_t cpu_usec = 0;    // of the whole job, when it has ended
 };
 
-inline std::string job_name(uint64_t id) { return "job-" + std::to_string(id); }
+inline std::string job_name(uint64_t id) {
+    return "job-" + std::to_string(id);
+}
 // "job-17" or "17".
 std::optional<uint64_t> parse_job_name(std::string_view name);
 

@@ -14,11 +14,13 @@ std::chrono::sys_seconds now_seconds() {
 
 }  // namespace
 
-// A number is used once, also where its dump fails: a half-removed directory can never be taken for a newer one.
+// A number is used once, also where its dump fails: a half-removed directory can never be taken for a newer
+// one.
 Outcome<uint64_t> JobService::next_generation(uint64_t id) {
     auto insert = parts_.database.prepare(
         "INSERT INTO checkpoint (job, generation, digest, bytes, made) VALUES (?1,"
-        " 1 + coalesce((SELECT max(generation) FROM checkpoint WHERE job = ?1), 0), '', 0, 0) RETURNING generation");
+        " 1 + coalesce((SELECT max(generation) FROM checkpoint WHERE job = ?1), 0), '', 0, 0) RETURNING "
+        "generation");
     if (!insert) return std::unexpected(insert.error());
     if (auto bound = insert->bind(static_cast<int64_t>(id)); !bound) return std::unexpected(bound.error());
     auto row = insert->step();
@@ -33,8 +35,9 @@ Outcome<void> JobService::record_checkpoint(uint64_t id, uint64_t generation, co
     auto update = parts_.database.prepare(
         "UPDATE checkpoint SET digest = ?3, bytes = ?4, made = ?5 WHERE job = ?1 AND generation = ?2");
     if (!update) return std::unexpected(update.error());
-    if (auto done = update->run(static_cast<int64_t>(id), static_cast<int64_t>(generation), checkpoint.manifest_digest,
-                                static_cast<int64_t>(checkpoint.bytes), now_seconds().time_since_epoch().count());
+    if (auto done = update->run(static_cast<int64_t>(id), static_cast<int64_t>(generation),
+                                checkpoint.manifest_digest, static_cast<int64_t>(checkpoint.bytes),
+                                now_seconds().time_since_epoch().count());
         !done)
         return done;
     Job job = *store_.find(id);
@@ -43,8 +46,8 @@ Outcome<void> JobService::record_checkpoint(uint64_t id, uint64_t generation, co
 }
 
 Outcome<std::string> JobService::find_digest(uint64_t id, uint64_t generation) {
-    auto select =
-        parts_.database.prepare("SELECT digest FROM checkpoint WHERE job = ?1 AND generation = ?2 AND digest != ''");
+    auto select = parts_.database.prepare(
+        "SELECT digest FROM checkpoint WHERE job = ?1 AND generation = ?2 AND digest != ''");
     if (!select) return std::unexpected(select.error());
     if (auto bound = select->bind(static_cast<int64_t>(id), static_cast<int64_t>(generation)); !bound)
         return std::unexpected(bound.error());
@@ -80,14 +83,16 @@ void JobService::checkpoint(uint32_t uid, uint64_t id, bool stop, OnCheckpoint d
     request.keep_running = !stop;
     auto operation = checkpointer_->start_dump(request);
     Outcome<void> begun =
-        operation ? operations_.add(*std::move(operation),
-                                    [this, id, generation = *generation, stop, done](Operation ready) {
-                                        checkpointed(id, generation, stop, finish_dump(std::move(ready)), done);
-                                    })
-                  : std::unexpected(operation.error());
+        operation
+            ? operations_.add(*std::move(operation),
+                              [this, id, generation = *generation, stop, done](Operation ready) {
+                                  checkpointed(id, generation, stop, finish_dump(std::move(ready)), done);
+                              })
+            : std::unexpected(operation.error());
     if (!begun) return done(std::unexpected(begun.error()), 0);
     live->second.dumping = true;
-    log(Level::info, "checkpoint begun", {{"job", job_name(id)}, {"generation", std::to_string(*generation)}});
+    log(Level::info, "checkpoint begun",
+        {{"job", job_name(id)}, {"generation", std::to_string(*generation)}});
 }
 
 void JobService::checkpointed(uint64_t id, uint64_t generation, bool stop, Outcome<Checkpoint> checkpoint,
@@ -105,12 +110,14 @@ void JobService::checkpointed(uint64_t id, uint64_t generation, bool stop, Outco
              {"bytes", std::to_string(checkpoint->bytes)}});
         if (stop) live.stop_reason = compose("stopped with checkpoint {}", generation);
     } else {
-        log(Level::warning, "checkpoint failed", {{"job", job_name(id)}, {"reason", checkpoint.error().message}});
+        log(Level::warning, "checkpoint failed",
+            {{"job", job_name(id)}, {"reason", checkpoint.error().message}});
     }
     // the end of the process, if it came meanwhile, was left to us
     if (!live.on_end) process_ended(id);
     if (!checkpoint || !stop) return done(std::move(checkpoint), generation);
-    live.waiters.push_back([done, checkpoint, generation](const Outcome<Job>&) { done(checkpoint, generation); });
+    live.waiters.push_back(
+        [done, checkpoint, generation](const Outcome<Job>&) { done(checkpoint, generation); });
 }
 
 void JobService::restart(uint32_t uid, uint64_t id, uint64_t generation, OnJob done) {
@@ -120,10 +127,12 @@ void JobService::restart(uint32_t uid, uint64_t id, uint64_t generation, OnJob d
         return done(failure(Errc::conflict, "{} is {}: only an ended job can be restarted", job_name(id),
                             job_state_name(job->state)));
     if (uid != 0)
-        if (auto owner = authorize(uid, Action::checkpoint); !owner) return done(std::unexpected(owner.error()));
+        if (auto owner = authorize(uid, Action::checkpoint); !owner)
+            return done(std::unexpected(owner.error()));
     if (generation == 0) generation = job->generation;
     if (generation == 0)
-        return done(failure(Errc::not_found, "{} has no checkpoint: make one with 'xos checkpoint {}' while it runs",
+        return done(failure(Errc::not_found,
+                            "{} has no checkpoint: make one with 'xos checkpoint {}' while it runs",
                             job_name(id), job_name(id)));
     const auto digest = find_digest(id, generation);
     if (!digest) return done(std::unexpected(digest.error()));

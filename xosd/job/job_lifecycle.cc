@@ -60,9 +60,15 @@ Outcome<ContainerSpec> JobService::make_spec(const Job& job, const Owner& owner,
     spec.cgroup_fd = live.cgroup->fd();
     spec.files.push_back({kAccountsFile, *std::move(accounts), 0644});
     switch (job.request.mode) {
-        case JobMode::terminal: spec.stdio = JobStdio::terminal; break;
-        case JobMode::pipes: spec.stdio = JobStdio::pipes; break;
-        case JobMode::batch: spec.stdio = JobStdio::file; break;
+        case JobMode::terminal:
+            spec.stdio = JobStdio::terminal;
+            break;
+        case JobMode::pipes:
+            spec.stdio = JobStdio::pipes;
+            break;
+        case JobMode::batch:
+            spec.stdio = JobStdio::file;
+            break;
     }
     spec.output = job.request.output;
     spec.rows = job.request.rows;
@@ -72,8 +78,8 @@ Outcome<ContainerSpec> JobService::make_spec(const Job& job, const Owner& owner,
     return spec;
 }
 
-void JobService::begin(const Job& job, Outcome<Operation> operation, Outcome<ContainerProcess> (*finish)(Operation),
-                       OnJob done) {
+void JobService::begin(const Job& job, Outcome<Operation> operation,
+                       Outcome<ContainerProcess> (*finish)(Operation), OnJob done) {
     const uint64_t id = job.id;
     Outcome<void> begun = operation ? operations_.add(*std::move(operation),
                                                       [this, id, finish, done](Operation ready) {
@@ -104,7 +110,8 @@ void JobService::began(uint64_t id, Outcome<ContainerProcess> process, const OnJ
         give_up(id, stored.error());
         return done(std::unexpected(stored.error()));
     }
-    log(Level::info, "job running", {{"job", job_name(id)}, {"user", job.login}, {"pid", std::to_string(job.pid)}});
+    log(Level::info, "job running",
+        {{"job", job_name(id)}, {"user", job.login}, {"pid", std::to_string(job.pid)}});
     done(job);
 }
 
@@ -141,7 +148,8 @@ void JobService::end(uint64_t id) {
 
 void JobService::ended(uint64_t id, Outcome<void> killed) {
     Live& live = live_[id];
-    if (!killed) log(Level::error, "job not ended", {{"job", job_name(id)}, {"reason", killed.error().message}});
+    if (!killed)
+        log(Level::error, "job not ended", {{"job", job_name(id)}, {"reason", killed.error().message}});
     Job job = *store_.find(id);
     job.state = JobState::ended;
     job.ended = now_seconds();
@@ -157,7 +165,8 @@ void JobService::ended(uint64_t id, Outcome<void> killed) {
         job.reason = "its exit status was lost";
     if (const auto usage = live.cgroup->cpu_usage()) job.cpu_usec = usage->total_us;
     if (auto stored = store_.update(job); !stored)
-        log(Level::error, "job record not written", {{"job", job_name(id)}, {"reason", stored.error().message}});
+        log(Level::error, "job record not written",
+            {{"job", job_name(id)}, {"reason", stored.error().message}});
     log(Level::info, "job ended",
         {{"job", job_name(id)},
          {"user", job.login},
@@ -169,14 +178,16 @@ void JobService::ended(uint64_t id, Outcome<void> killed) {
     for (const OnJob& waiter : waiters) waiter(job);
 }
 
-// What is left of a job that has ended: its cgroup, its binding, its layer. Nothing here can fail the job any more.
+// What is left of a job that has ended: its cgroup, its binding, its layer. Nothing here can fail the job any
+// more.
 void JobService::recover_leftovers(const Job& job) {
     (void)agent_->unbind(job_name(job.id));
     auto cgroup = JobCgroup::open(cgroups_, job_name(job.id));
     if (cgroup) {
         auto removed = cgroup->remove();
         if (!removed)
-            log(Level::error, "cgroup not removed", {{"job", job_name(job.id)}, {"reason", removed.error().message}});
+            log(Level::error, "cgroup not removed",
+                {{"job", job_name(job.id)}, {"reason", removed.error().message}});
     }
     live_.erase(job.id);
     operations_.run(
@@ -200,8 +211,10 @@ void JobService::give_up(uint64_t id, const Failure& reason) {
     job.ended = now_seconds();
     job.reason = reason.message;
     if (auto stored = store_.update(job); !stored)
-        log(Level::error, "job record not written", {{"job", job_name(id)}, {"reason", stored.error().message}});
-    log(Level::notice, "job not started", {{"job", job_name(id)}, {"user", job.login}, {"reason", reason.message}});
+        log(Level::error, "job record not written",
+            {{"job", job_name(id)}, {"reason", stored.error().message}});
+    log(Level::notice, "job not started",
+        {{"job", job_name(id)}, {"user", job.login}, {"reason", reason.message}});
     recover_leftovers(job);
 }
 

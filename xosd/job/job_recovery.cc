@@ -15,14 +15,16 @@ constexpr const char* kSchema[] = {
 
 }  // namespace
 
-// What an earlier xosd left, made to agree with its records. Jobs that run go on; what was half begun is ended.
+// What an earlier xosd left, made to agree with its records. Jobs that run go on; what was half begun is
+// ended.
 Outcome<void> JobService::recover() {
     if (auto migrated = parts_.database.migrate("checkpoint", kSchema); !migrated) return migrated;
     std::vector<Job> jobs;
     for (const auto& [id, job] : store_.all()) jobs.push_back(job);
     for (const Job& job : jobs) {
         if (auto removed = remove_unfinished_dumps(job_checkpoints(job.id)); !removed)
-            log(Level::warning, "unfinished checkpoint", {{"job", job_name(job.id)}, {"reason", removed.error().message}});
+            log(Level::warning, "unfinished checkpoint",
+                {{"job", job_name(job.id)}, {"reason", removed.error().message}});
         if (job.state == JobState::running) {
             if (auto recovered = recover_running(job); !recovered) return recovered;
         } else if (job.state != JobState::ended) {
@@ -52,7 +54,8 @@ Outcome<void> JobService::recover_running(const Job& job) {
     auto cgroup = JobCgroup::open(cgroups_, job_name(job.id));
     if (!cgroup) {
         // only a reboot takes the cgroup away while the record says running
-        give_up(job.id, Failure{Errc::unavailable, "the machine was restarted: xos restart continues a checkpoint"});
+        give_up(job.id,
+                Failure{Errc::unavailable, "the machine was restarted: xos restart continues a checkpoint"});
         return {};
     }
     Live& live = live_[job.id];
@@ -61,7 +64,8 @@ Outcome<void> JobService::recover_running(const Job& job) {
     if (auto thawed = write_cgroup(live.cgroup->fd(), "cgroup.freeze", '0'); !thawed) return thawed;
     const auto bound = agent_->bound_jobs();
     if (std::ranges::find(bound, job_name(job.id)) == bound.end())
-        if (auto again = agent_->bind(job_name(job.id), live.cgroup->fd(), live.cgroup->path()); !again) return again;
+        if (auto again = agent_->bind(job_name(job.id), live.cgroup->fd(), live.cgroup->path()); !again)
+            return again;
     auto process = open_process(job.pid, job.start_time);
     if (!process) {
         process_ended(job.id);  // while xosd was away: the loader's record or the agent knows how

@@ -41,7 +41,9 @@ bool is_assignment(const std::string& text) {
 
 }  // namespace
 
-std::string default_output(const std::string& home, uint64_t id) { return home + "/" + job_name(id) + ".out"; }
+std::string default_output(const std::string& home, uint64_t id) {
+    return home + "/" + job_name(id) + ".out";
+}
 
 Outcome<JobRequest> read_job_request(const Json& parameters, const std::string& home) {
     const JsonNode root = parameters.root();
@@ -62,12 +64,14 @@ Outcome<JobRequest> read_job_request(const Json& parameters, const std::string& 
     request.environment = *std::move(environment);
     auto directory = root.string("directory", kPathMax);
     if (!directory) return std::unexpected(directory.error());
-    if (!is_plain_path(*directory)) return failure(Errc::invalid, "directory '{}': expected an absolute path", *directory);
+    if (!is_plain_path(*directory))
+        return failure(Errc::invalid, "directory '{}': expected an absolute path", *directory);
     request.directory = *std::move(directory);
     if (const auto output = root.find("output"); output && output->is_string()) {
         request.output = output->string(kPathMax).value_or("");
         if (!is_plain_path(request.output) || !request.output.starts_with(home + "/"))
-            return failure(Errc::invalid, "output '{}': expected a path in your home {}", request.output, home);
+            return failure(Errc::invalid, "output '{}': expected a path in your home {}", request.output,
+                           home);
     }
     if (const auto rows = root.find("rows"); rows && !rows->is_string())
         request.rows = static_cast<uint16_t>(rows->integer(1, 10000).value_or(24));

@@ -75,7 +75,8 @@ Outcome<JobService::Owner> JobService::authorize(uint32_t uid, Action action) co
     if (auto member = check_member(*owner->vo, owner->member->name, now); !member)
         return std::unexpected(member.error());
     if (parts_.sessions.find_valid(uid, now) == nullptr)
-        return failure(Errc::denied, "no session of {} on this node holds a valid credential: log in with ssh",
+        return failure(Errc::denied,
+                       "no session of {} on this node holds a valid credential: log in with ssh",
                        login_name(*owner->member, *owner->vo));
     const Decision decision = check_policy(*owner->vo, parts_.config.policy, *owner->member, action);
     if (!decision.permit) return failure(Errc::denied, "{}", decision.reason);
@@ -134,8 +135,10 @@ Outcome<UniqueFd> JobService::attach(uint32_t uid, uint64_t id) {
     if (job->state != JobState::running || live == live_.end() || live->second.ending)
         return failure(Errc::conflict, "{} is not running", job_name(id));
     if (job->request.mode == JobMode::batch)
-        return failure(Errc::invalid, "{} is a batch job: its output is in {}", job_name(id), job->request.output);
-    if (live->second.dumping) return failure(Errc::conflict, "{} is being checkpointed: try again", job_name(id));
+        return failure(Errc::invalid, "{} is a batch job: its output is in {}", job_name(id),
+                       job->request.output);
+    if (live->second.dumping)
+        return failure(Errc::conflict, "{} is being checkpointed: try again", job_name(id));
     return connect_loader(live->second.process, job->request.rows, job->request.columns);
 }
 
@@ -162,14 +165,16 @@ void JobService::forget(uint32_t uid, uint64_t id, OnJob done) {
     auto job = find(uid, id);
     if (!job) return done(std::move(job));
     if (job->state != JobState::ended)
-        return done(failure(Errc::conflict, "{} is {}: cancel it first", job_name(id), job_state_name(job->state)));
+        return done(
+            failure(Errc::conflict, "{} is {}: cancel it first", job_name(id), job_state_name(job->state)));
     if (auto removed = store_.remove(id); !removed) return done(std::unexpected(removed.error()));
     // the record first: what a crash leaves of the files belongs to no job and goes at the next start
     recover_leftovers(*job);
     operations_.run(
         "checkpoints of " + job_name(id), std::chrono::seconds(60),
         [id]() -> Outcome<std::string> {
-            if (auto removed = remove_checkpoints(job_checkpoints(id)); !removed) return std::unexpected(removed.error());
+            if (auto removed = remove_checkpoints(job_checkpoints(id)); !removed)
+                return std::unexpected(removed.error());
             return "";
         },
         [done, job = *job](Outcome<std::string> removed) {

@@ -1,8 +1,8 @@
 // Jobs from their submission to their end, across restarts of xosd.
 //
-// Owns: the records of jobs, their cgroups, layers, tracking and checkpoints. The one place that starts, ends,
-// checkpoints and restarts a job. Process: xosd's loop; everything slow runs in children.
-// Trusts: the kernel's word on a caller's uid. Each state is stored before it is acted on, so that recover() can put
+// Owns: the records of jobs, their cgroups, layers, tracking and checkpoints. The one place that starts,
+// ends, checkpoints and restarts a job. Process: xosd's loop; everything slow runs in children. Trusts: the
+// kernel's word on a caller's uid. Each state is stored before it is acted on, so that recover() can put
 // right what a crash left: see job.h.
 #pragma once
 
@@ -38,7 +38,8 @@ class JobService {
     // Finds the cgroups, starts or adopts the connector agent, recovers the jobs. parts outlive the service.
     static Outcome<std::unique_ptr<JobService>> start(Parts parts);
 
-    // For the member with this uid, whose session here must hold a valid credential. done: running, or why not.
+    // For the member with this uid, whose session here must hold a valid credential. done: running, or why
+    // not.
     void run(uint32_t uid, const Json& parameters, OnJob done);
     // A connection to the loader of a running interactive job, for the member's program.
     Outcome<UniqueFd> attach(uint32_t uid, uint64_t id);
@@ -87,7 +88,8 @@ class JobService {
     // job_lifecycle.cc
     Outcome<Live*> make_live(const Job& job);
     Outcome<ContainerSpec> make_spec(const Job& job, const Owner& member, const Live& live) const;
-    void begin(const Job& job, Outcome<Operation> operation, Outcome<ContainerProcess> (*finish)(Operation), OnJob done);
+    void begin(const Job& job, Outcome<Operation> operation, Outcome<ContainerProcess> (*finish)(Operation),
+               OnJob done);
     void began(uint64_t id, Outcome<ContainerProcess> process, const OnJob& done);
     Outcome<void> watch(uint64_t id);
     void process_ended(uint64_t id);
@@ -120,7 +122,11 @@ class JobService {
 // Deletes all generations of a job.
 Outcome<void> remove_checkpoints(const std::string& directory);
 
-inline std::string job_layer(uint64_t id) { return std::string(kJobDir) + "/" + job_name(id); }
-inline std::string job_checkpoints(uint64_t id) { return std::string(kCheckpointDir) + "/" + job_name(id); }
+inline std::string job_layer(uint64_t id) {
+    return std::string(kJobDir) + "/" + job_name(id);
+}
+inline std::string job_checkpoints(uint64_t id) {
+    return std::string(kCheckpointDir) + "/" + job_name(id);
+}
 
 }  // namespace xos

@@ -15,8 +15,12 @@ constexpr const char* kSchema[] = {
 constexpr size_t kRequestMax = 4 * 1024 * 1024;
 constexpr size_t kArgumentsMax = 65536;
 
-int64_t seconds(std::chrono::sys_seconds time) { return time.time_since_epoch().count(); }
-std::chrono::sys_seconds time_of(int64_t seconds) { return std::chrono::sys_seconds(std::chrono::seconds(seconds)); }
+int64_t seconds(std::chrono::sys_seconds time) {
+    return time.time_since_epoch().count();
+}
+std::chrono::sys_seconds time_of(int64_t seconds) {
+    return std::chrono::sys_seconds(std::chrono::seconds(seconds));
+}
 
 std::string write_request(const JobRequest& request) {
     return JsonObject()
@@ -52,12 +56,18 @@ Outcome<JobRequest> read_request(std::string_view text) {
     const auto mode = root.text("mode", 16);
     const auto directory = root.string("directory", 4096), output = root.string("output", 4096);
     const auto rows = root.integer("rows", 0, 65535), columns = root.integer("columns", 0, 65535);
-    if (!argv || !environment || !mode || !directory || !output || !rows || !columns || !parse_job_mode(*mode))
+    if (!argv || !environment || !mode || !directory || !output || !rows || !columns ||
+        !parse_job_mode(*mode))
         return failure(Errc::invalid, "a job record is damaged");
     auto arguments = read_strings(*argv), variables = read_strings(*environment);
     if (!arguments || !variables) return failure(Errc::invalid, "a job record is damaged");
-    return JobRequest{*parse_job_mode(*mode), *std::move(arguments), *std::move(variables), *directory, *output,
-                      static_cast<uint16_t>(*rows), static_cast<uint16_t>(*columns)};
+    return JobRequest{*parse_job_mode(*mode),
+                      *std::move(arguments),
+                      *std::move(variables),
+                      *directory,
+                      *output,
+                      static_cast<uint16_t>(*rows),
+                      static_cast<uint16_t>(*columns)};
 }
 
 Outcome<Job> read_job(const Statement& row) {
@@ -87,7 +97,8 @@ Outcome<Job> read_job(const Statement& row) {
 Outcome<void> JobStore::load() {
     if (auto migrated = database_->migrate("job", kSchema); !migrated) return migrated;
     auto select = database_->prepare(
-        "SELECT id, login, uid, request, state, submitted, started, ended, pid, start_time, wait_status, reason,"
+        "SELECT id, login, uid, request, state, submitted, started, ended, pid, start_time, wait_status, "
+        "reason,"
         " generation, cpu_usec FROM job");
     if (!select) return std::unexpected(select.error());
     while (true) {
@@ -102,7 +113,8 @@ Outcome<void> JobStore::load() {
 
 Outcome<uint64_t> JobStore::add(Job job) {
     auto insert = database_->prepare(
-        "INSERT INTO job (login, uid, request, state, submitted, started, ended, pid, start_time, reason, generation,"
+        "INSERT INTO job (login, uid, request, state, submitted, started, ended, pid, start_time, reason, "
+        "generation,"
         " cpu_usec) VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, 0, 0, '', 0, 0)");
     if (!insert) return std::unexpected(insert.error());
     job.state = JobState::starting;
@@ -132,9 +144,10 @@ Outcome<void> JobStore::write(const Job& job) {
         "UPDATE job SET state = ?2, started = ?3, ended = ?4, pid = ?5, start_time = ?6, wait_status = ?7,"
         " reason = ?8, generation = ?9, cpu_usec = ?10, request = ?11 WHERE id = ?1");
     if (!update) return std::unexpected(update.error());
-    return update->run(static_cast<int64_t>(job.id), std::string(job_state_name(job.state)), seconds(job.started),
-                       seconds(job.ended), job.pid, static_cast<int64_t>(job.start_time), job.wait_status, job.reason,
-                       static_cast<int64_t>(job.generation), static_cast<int64_t>(job.cpu_usec), write_request(job.request));
+    return update->run(
+        static_cast<int64_t>(job.id), std::string(job_state_name(job.state)), seconds(job.started),
+        seconds(job.ended), job.pid, static_cast<int64_t>(job.start_time), job.wait_status, job.reason,
+        static_cast<int64_t>(job.generation), static_cast<int64_t>(job.cpu_usec), write_request(job.request));
 }
 
 Outcome<void> JobStore::remove(uint64_t id) {

@@ -19,7 +19,8 @@ constexpr char kSkeleton[] = "/etc/skel";
 constexpr int kSkeletonDepth = 8;
 
 Outcome<UniqueFd> open_or_make(int parent, const char* name, const std::string& path) {
-    if (mkdirat(parent, name, 0755) != 0 && errno != EEXIST) return failure_errno(errno, "cannot make {}", path);
+    if (mkdirat(parent, name, 0755) != 0 && errno != EEXIST)
+        return failure_errno(errno, "cannot make {}", path);
     UniqueFd fd(openat(parent, name, O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_RDONLY));
     if (!fd) return failure_errno(errno, "cannot open {}", path);
     struct stat st{};
@@ -33,7 +34,8 @@ Outcome<void> copy_file(int from_dir, const char* name, int to_dir, const Home& 
     if (!from) return failure_errno(errno, "cannot read {}/{}", kSkeleton, name);
     struct stat st{};
     if (fstat(from.get(), &st) != 0) return failure_errno(errno, "cannot examine {}/{}", kSkeleton, name);
-    const UniqueFd to(openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, st.st_mode & 0777));
+    const UniqueFd to(
+        openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, st.st_mode & 0777));
     if (!to) return failure_errno(errno, "cannot make {} in the home", name);
     off_t left = st.st_size;
     while (left > 0) {
@@ -41,7 +43,8 @@ Outcome<void> copy_file(int from_dir, const char* name, int to_dir, const Home& 
         if (n <= 0) return failure_errno(errno, "cannot copy {} into the home", name);
         left -= n;
     }
-    if (fchown(to.get(), home.uid, home.gid) != 0) return failure_errno(errno, "cannot give {} to its user", name);
+    if (fchown(to.get(), home.uid, home.gid) != 0)
+        return failure_errno(errno, "cannot give {} to its user", name);
     return {};
 }
 
@@ -58,10 +61,12 @@ Outcome<void> copy_tree(UniqueFd from, int to_dir, const Home& home, int depth) 
         if (S_ISREG(st.st_mode)) {
             if (auto copied = copy_file(dirfd(dir.get()), name.c_str(), to_dir, home); !copied) return copied;
         } else if (S_ISDIR(st.st_mode)) {
-            UniqueFd next(openat(dirfd(dir.get()), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+            UniqueFd next(
+                openat(dirfd(dir.get()), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
             if (mkdirat(to_dir, name.c_str(), st.st_mode & 0777) != 0)
                 return failure_errno(errno, "cannot make {} in the home", name);
-            const UniqueFd made(openat(to_dir, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+            const UniqueFd made(
+                openat(to_dir, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
             if (!next || !made || fchown(made.get(), home.uid, home.gid) != 0)
                 return failure_errno(errno, "cannot give {} to its user", name);
             if (auto copied = copy_tree(std::move(next), made.get(), home, depth + 1); !copied) return copied;
@@ -94,13 +99,14 @@ Outcome<void> make_home(const Home& home) {
     struct stat st{};
     if (fstatat(vo->get(), home.user.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0) {
         if (S_ISDIR(st.st_mode) && st.st_uid == home.uid) return {};
-        return failure(Errc::conflict, "{} exists and is not a directory of uid {}: move it away", home_path(home),
-                       home.uid);
+        return failure(Errc::conflict, "{} exists and is not a directory of uid {}: move it away",
+                       home_path(home), home.uid);
     }
     // a user name never begins with a dot, so this one is nobody's
     const std::string temporary = "." + home.user;
     std::filesystem::remove_all(home.root + "/" + home.vo + "/" + temporary, ignored);
-    if (mkdirat(vo->get(), temporary.c_str(), 0700) != 0) return failure_errno(errno, "cannot make {}", home_path(home));
+    if (mkdirat(vo->get(), temporary.c_str(), 0700) != 0)
+        return failure_errno(errno, "cannot make {}", home_path(home));
     const UniqueFd fd(openat(vo->get(), temporary.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     Outcome<void> made = fd ? fill(fd.get(), home) : failure_errno(errno, "cannot open {}", home_path(home));
     if (made && renameat2(vo->get(), temporary.c_str(), vo->get(), home.user.c_str(), RENAME_NOREPLACE) != 0)

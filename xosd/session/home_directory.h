@@ -1,7 +1,8 @@
 // A member's home directory on this node.
 //
 // Owns: the making of HOME_ROOT/VO/USER. Process: a child of xosd (it does disk I/O).
-// Trusts: names that passed login_name.h. Everything below the home belongs to its user and is never followed.
+// Trusts: names that passed login_name.h. Everything below the home belongs to its user and is never
+// followed.
 #pragma once
 
 #include <cstdint>
@@ -19,10 +20,13 @@ struct Home {
     uint32_t gid = 0;
 };
 
-inline std::string home_path(const Home& home) { return home.root + "/" + home.vo + "/" + home.user; }
+inline std::string home_path(const Home& home) {
+    return home.root + "/" + home.vo + "/" + home.user;
+}
 
-// Makes the home (0700, filled from /etc/skel) where it is absent: built under a temporary name and renamed, so that
-// a half-made one is never seen. A directory that is there but not the user's is Errc::conflict, never taken over.
+// Makes the home (0700, filled from /etc/skel) where it is absent: built under a temporary name and renamed,
+// so that a half-made one is never seen. A directory that is there but not the user's is Errc::conflict,
+// never taken over.
 Outcome<void> make_home(const Home& home);
 
 }  // namespace xos

@@ -9,12 +9,14 @@
 
 namespace xos {
 
-Outcome<const Member*> check_member(const TrustedVo& vo, std::string_view user, std::chrono::sys_seconds now) {
+Outcome<const Member*> check_member(const TrustedVo& vo, std::string_view user,
+                                    std::chrono::sys_seconds now) {
     const VoRecord& record = vo.bundle.vo;
     if (now >= record.not_after)
         return failure(Errc::denied, "VO {} ended at {}", record.name, format_time(record.not_after));
     if (now >= vo.bundle.not_after + kClockSkew)
-        return failure(Errc::denied, "the bundle of VO {} is stale since {}: give xosd a newer one (xos vo trust)",
+        return failure(Errc::denied,
+                       "the bundle of VO {} is stale since {}: give xosd a newer one (xos vo trust)",
                        record.name, format_time(vo.bundle.not_after));
     const Member* member = vo.find_member(user);
     if (member == nullptr) return failure(Errc::denied, "{} is not a member of VO {}", user, record.name);
@@ -27,8 +29,9 @@ Decision check_policy(const TrustedVo& vo, const Policy& node_policy, const Memb
     return decide(vo.policy, node_policy, subject, action);
 }
 
-Outcome<LoginGrant> check_login(const TrustedVo& vo, const Policy& node_policy, std::string_view user, uint32_t uid,
-                                const VerifiedCredential& credential, std::chrono::sys_seconds now) {
+Outcome<LoginGrant> check_login(const TrustedVo& vo, const Policy& node_policy, std::string_view user,
+                                uint32_t uid, const VerifiedCredential& credential,
+                                std::chrono::sys_seconds now) {
     const auto member = check_member(vo, user, now);
     if (!member) return std::unexpected(member.error());
     const XosAttributes& certified = credential.attributes;
@@ -36,13 +39,15 @@ Outcome<LoginGrant> check_login(const TrustedVo& vo, const Policy& node_policy, 
     if (certified.vo != vo.bundle.vo.name || certified.login != user)
         return failure(Errc::denied, "the credential is for {}@{}", certified.login, certified.vo);
     if (certified.user_id != record.id || certified.number != record.number)
-        return failure(Errc::denied, "the credential is for an earlier member of the name {} (number {}, now {})", user,
+        return failure(Errc::denied,
+                       "the credential is for an earlier member of the name {} (number {}, now {})", user,
                        certified.number, record.number);
     if (uid != vo.uid_of(record))
-        return failure(Errc::denied, "sshd holds uid {} for {}, its certified uid is {}", uid, user, vo.uid_of(record));
+        return failure(Errc::denied, "sshd holds uid {} for {}, its certified uid is {}", uid, user,
+                       vo.uid_of(record));
     if (now < credential.not_before || now >= credential.not_after)
-        return failure(Errc::denied, "the credential is valid from {} to {} only", format_time(credential.not_before),
-                       format_time(credential.not_after));
+        return failure(Errc::denied, "the credential is valid from {} to {} only",
+                       format_time(credential.not_before), format_time(credential.not_after));
     if (std::ranges::find(vo.bundle.revoked_serials, credential.serial) != vo.bundle.revoked_serials.end())
         return failure(Errc::denied, "credential {} is revoked", credential.serial);
     if (const Decision login = check_policy(vo, node_policy, record, Action::login); !login.permit)

@@ -1,8 +1,8 @@
 // May this credential log in as this name, here and now? The one place that decides it.
 //
 // Owns: the comparison of a verified credential with the VO's bundle and both policies. Pure.
-// Process: xosd. Trusts: the verifier's VerifiedCredential as far as the certificate chain goes, nothing in it
-// that the bundle contradicts.
+// Process: xosd. Trusts: the verifier's VerifiedCredential as far as the certificate chain goes, nothing in
+// it that the bundle contradicts.
 #pragma once
 
 #include <chrono>
@@ -32,10 +32,12 @@ Outcome<const Member*> check_member(const TrustedVo& vo, std::string_view user, 
 // The policy question for one action.
 Decision check_policy(const TrustedVo& vo, const Policy& node_policy, const Member& member, Action action);
 
-// uid is what sshd holds for the name. Everything must agree: name, number and person of the credential with the
-// bundle's record, uid with the node's block; the credential is in date and not revoked; both policies allow login.
-Outcome<LoginGrant> check_login(const TrustedVo& vo, const Policy& node_policy, std::string_view user, uint32_t uid,
-                                const VerifiedCredential& credential, std::chrono::sys_seconds now);
+// uid is what sshd holds for the name. Everything must agree: name, number and person of the credential with
+// the bundle's record, uid with the node's block; the credential is in date and not revoked; both policies
+// allow login.
+Outcome<LoginGrant> check_login(const TrustedVo& vo, const Policy& node_policy, std::string_view user,
+                                uint32_t uid, const VerifiedCredential& credential,
+                                std::chrono::sys_seconds now);
 
 // The authorized_keys line for sshd: the certified key as the only authority for the login name.
 Outcome<std::string> make_authorized_key(const LoginGrant& grant, std::string_view login,

@@ -14,10 +14,12 @@ std::chrono::sys_seconds now_seconds() {
     return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
 }
 
-Verdict verdict_of(Errc code) { return code == Errc::denied || code == Errc::invalid ? Verdict::deny : Verdict::unavailable; }
+Verdict verdict_of(Errc code) {
+    return code == Errc::denied || code == Errc::invalid ? Verdict::deny : Verdict::unavailable;
+}
 
-void log_refusal(std::string_view event, std::string_view login, std::string_view service, std::string_view remote,
-                 const std::string& reason) {
+void log_refusal(std::string_view event, std::string_view login, std::string_view service,
+                 std::string_view remote, const std::string& reason) {
     log(Level::notice, event,
         {{"user", std::string(login)},
          {"service", std::string(service)},
@@ -47,7 +49,8 @@ struct LoginService::Opening {
 void LoginService::check_key(std::string login, uint32_t uid, std::string key, Checked done) {
     const auto name = parse_login_name(login);
     const TrustedVo* vo = name ? trust_.find(name->vo) : nullptr;
-    if (vo == nullptr) return done(failure(Errc::denied, "{} is not of a VO that this node accepts", login), nullptr);
+    if (vo == nullptr)
+        return done(failure(Errc::denied, "{} is not of a VO that this node accepts", login), nullptr);
     if (auto member = check_member(*vo, name->user, now_seconds()); !member)
         return done(std::unexpected(member.error()), nullptr);
     VerifyRequest request;
@@ -60,8 +63,10 @@ void LoginService::check_key(std::string login, uint32_t uid, std::string key, C
         // looked up again: the bundle may have been replaced while the verifier worked
         const auto again = parse_login_name(login);
         const TrustedVo* trusted = trust_.find(again->vo);
-        if (trusted == nullptr) return done(failure(Errc::denied, "{} is no longer accepted", login), nullptr);
-        done(check_login(*trusted, config_.policy, again->user, uid, *credential, now_seconds()), &*credential);
+        if (trusted == nullptr)
+            return done(failure(Errc::denied, "{} is no longer accepted", login), nullptr);
+        done(check_login(*trusted, config_.policy, again->user, uid, *credential, now_seconds()),
+             &*credential);
     });
 }
 
@@ -121,7 +126,8 @@ void LoginService::open_session(const OpenSession& query, PamCaller caller,
     if (!name) return refuse(opening->reply, Failure{Errc::denied, "not a VO login name"});
     const auto granted = [this, opening](Outcome<LoginGrant> grant, const VerifiedCredential* credential) {
         if (!grant) {
-            log_refusal("session refused", opening->login, opening->service, opening->remote, grant.error().message);
+            log_refusal("session refused", opening->login, opening->service, opening->remote,
+                        grant.error().message);
             return refuse(opening->reply, grant.error());
         }
         opening->grant = *grant;
@@ -140,14 +146,15 @@ void LoginService::open_session(const OpenSession& query, PamCaller caller,
     const TrustedVo* vo = trust_.find(name->vo);
     const Member* member = vo != nullptr ? vo->find_member(name->user) : nullptr;
     if (member == nullptr)
-        return granted(failure(Errc::denied, "{} is not a member of an accepted VO", opening->login), nullptr);
+        return granted(failure(Errc::denied, "{} is not a member of an accepted VO", opening->login),
+                       nullptr);
     check_key(opening->login, vo->uid_of(*member), std::string(query.auth_info), granted);
 }
 
 void LoginService::make_home_then_finish(std::shared_ptr<Opening> opening) {
     const auto name = parse_login_name(opening->login);
-    opening->home = Home{config_.home_root, std::string(name->vo), std::string(name->user), opening->grant.uid,
-                         opening->grant.uid};
+    opening->home = Home{config_.home_root, std::string(name->vo), std::string(name->user),
+                         opening->grant.uid, opening->grant.uid};
     operations_.run(
         "home of " + opening->login, kHomeDeadline,
         [home = opening->home]() -> Outcome<std::string> {
@@ -156,7 +163,8 @@ void LoginService::make_home_then_finish(std::shared_ptr<Opening> opening) {
         },
         [this, opening](Outcome<std::string> made) {
             if (made) return finish(*opening);
-            log(Level::error, "session refused", {{"user", opening->login}, {"reason", made.error().message}});
+            log(Level::error, "session refused",
+                {{"user", opening->login}, {"reason", made.error().message}});
             refuse(opening->reply, Failure{Errc::unavailable, made.error().message});
         });
 }

@@ -6,8 +6,8 @@
 #pragma once
 
 #include "common/event_loop.h"
-#include "xosd/operation_watch.h"
 #include "xosd/node_config.h"
+#include "xosd/operation_watch.h"
 #include "xosd/session/login_check.h"
 #include "xosd/session/session_store.h"
 #include "xosd/shim/pam_server.h"

@@ -11,18 +11,24 @@ namespace {
 constexpr const char* kSchema[] = {
     "CREATE TABLE session (id INTEGER PRIMARY KEY AUTOINCREMENT, login TEXT NOT NULL, uid INTEGER NOT NULL,"
     " service TEXT NOT NULL, remote TEXT NOT NULL, serial TEXT NOT NULL, opened INTEGER NOT NULL,"
-    " expires INTEGER NOT NULL, pid INTEGER NOT NULL, start_time INTEGER NOT NULL, chain TEXT NOT NULL) STRICT;",
+    " expires INTEGER NOT NULL, pid INTEGER NOT NULL, start_time INTEGER NOT NULL, chain TEXT NOT NULL) "
+    "STRICT;",
 };
 
-int64_t seconds(std::chrono::sys_seconds time) { return time.time_since_epoch().count(); }
-std::chrono::sys_seconds time_of(int64_t seconds) { return std::chrono::sys_seconds(std::chrono::seconds(seconds)); }
+int64_t seconds(std::chrono::sys_seconds time) {
+    return time.time_since_epoch().count();
+}
+std::chrono::sys_seconds time_of(int64_t seconds) {
+    return std::chrono::sys_seconds(std::chrono::seconds(seconds));
+}
 
 }  // namespace
 
 Outcome<void> SessionStore::load() {
     if (auto migrated = database_->migrate("session", kSchema); !migrated) return migrated;
     auto select = database_->prepare(
-        "SELECT id, login, uid, service, remote, serial, opened, expires, pid, start_time, chain FROM session");
+        "SELECT id, login, uid, service, remote, serial, opened, expires, pid, start_time, chain FROM "
+        "session");
     if (!select) return std::unexpected(select.error());
     if (auto bound = select->bind(); !bound) return bound;
     std::vector<std::pair<LoginSession, uint64_t>> found;
@@ -57,7 +63,8 @@ Outcome<void> SessionStore::load() {
 
 Outcome<uint64_t> SessionStore::open(LoginSession session, pid_t pid, UniqueFd pidfd) {
     const auto start_time = read_start_time(pid);
-    if (!pidfd || !start_time) return failure(Errc::unavailable, "the process that opens the session has gone");
+    if (!pidfd || !start_time)
+        return failure(Errc::unavailable, "the process that opens the session has gone");
     auto insert = database_->prepare(
         "INSERT INTO session (login, uid, service, remote, serial, opened, expires, pid, start_time, chain)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
@@ -79,7 +86,8 @@ Outcome<uint64_t> SessionStore::open(LoginSession session, pid_t pid, UniqueFd p
 }
 
 Outcome<void> SessionStore::watch(uint64_t id, UniqueFd pidfd) {
-    auto source = loop_->watch_fd(pidfd.get(), EPOLLIN, [this, id](uint32_t) { close(id, "its process ended"); });
+    auto source =
+        loop_->watch_fd(pidfd.get(), EPOLLIN, [this, id](uint32_t) { close(id, "its process ended"); });
     if (!source) return std::unexpected(source.error());
     watches_.emplace(id, Watch{std::move(pidfd), *std::move(source)});
     return {};

@@ -20,13 +20,13 @@ struct LoginSession {
     uint64_t id = 0;
     std::string login;  // user1@physics
     uint32_t uid = 0;
-    std::string service;                  // PAM service: sshd, su, ...
-    std::string remote;                   // as the service says; may be empty
-    std::string serial;                   // of the credential; empty where there is none
+    std::string service;  // PAM service: sshd, su, ...
+    std::string remote;   // as the service says; may be empty
+    std::string serial;   // of the credential; empty where there is none
     std::chrono::sys_seconds opened;
-    std::chrono::sys_seconds expires;     // epoch: no credential
-    pid_t pid = 0;                        // the process that opened it and closes it
-    std::string chain;                    // public PEM; empty where there is none
+    std::chrono::sys_seconds expires;  // epoch: no credential
+    pid_t pid = 0;                     // the process that opened it and closes it
+    std::string chain;                 // public PEM; empty where there is none
 };
 
 class SessionStore {
