@@ -60,7 +60,8 @@ Outcome<VerifiedCredential> check_chain(const std::string& chain_pem, const Logi
 // What is absent: the user's folder or key.
 Failure advise_request(const Failure& absent, const std::string& login) {
     if (absent.code != Errc::not_found) return absent;
-    return {absent.code, compose("{}; make a key with: xos credential request {} -o FILE", absent.message, login)};
+    return {absent.code,
+            compose("{}; make a key with: xos credential request {} -o FILE", absent.message, login)};
 }
 
 Outcome<std::string> seed_of(const SigningKey& key) {
