@@ -57,12 +57,11 @@ Outcome<VerifiedCredential> check_chain(const std::string& chain_pem, const Logi
     return verify_chain(as_bytes(chain_pem), chain->back(), name.vo, now);
 }
 
-Outcome<SigningKey> find_key(const UserFolder& folder, const LoginName& name, const std::string& login) {
-    auto key = load_user_key(folder, name.user);
-    if (!key && key.error().code == Errc::not_found)
-        return failure(Errc::not_found, "{}; make one with: xos credential request {} -o FILE",
-                       key.error().message, login);
-    return key;
+// What is absent: the user's folder or key.
+Failure advise_request(const Failure& absent, const std::string& login) {
+    if (absent.code != Errc::not_found) return absent;
+    return {absent.code,
+            compose("{}; make a key with: xos credential request {} -o FILE", absent.message, login)};
 }
 
 Outcome<std::string> seed_of(const SigningKey& key) {
@@ -101,21 +100,21 @@ void tell(const std::string& login, const CredentialView& view, const std::strin
 Outcome<int> run(const Options& options) {
     const auto name = require_login_name(options.login);
     if (!name) return std::unexpected(name.error());
-    const auto folder = UserFolder::open(name->vo);
-    if (!folder) return std::unexpected(folder.error());
-    const auto key = find_key(*folder, *name, options.login);
-    if (!key) return std::unexpected(key.error());
+    const auto folder = UserFolder::find(name->vo);
+    if (!folder) return std::unexpected(advise_request(folder.error(), options.login));
+    const auto key = load_user_key(*folder, name->user);
+    if (!key) return std::unexpected(advise_request(key.error(), options.login));
     const auto chain = read_chain(*folder, *name, options);
     if (!chain) return std::unexpected(chain.error());
     const auto credential = check_chain(*chain, *name, options.login);
     if (!credential) return std::unexpected(credential.error());
     const auto blob = wrap_credential(*credential, *chain, *key);
     if (!blob) return std::unexpected(blob.error());
+    if (auto loaded = load_agent(*blob, *key, options.login, credential->not_after - current_time()); !loaded)
+        return std::unexpected(loaded.error());
     if (!options.credential.empty())
         if (auto kept = folder->write(credential_name(*name), *chain, 0600); !kept)
             return std::unexpected(kept.error());
-    if (auto loaded = load_agent(*blob, *key, options.login, credential->not_after - current_time()); !loaded)
-        return std::unexpected(loaded.error());
     const std::string line = ssh_cert_line(*blob, options.login);
     if (auto kept = folder->write(std::string(name->user) + "-cert.pub", line, 0600); !kept)
         return std::unexpected(kept.error());

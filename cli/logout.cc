@@ -27,14 +27,14 @@ Outcome<int> run(const std::string& login) {
     if (!agent) return std::unexpected(agent.error());
     const auto removed = remove_credentials(*agent, login);
     if (!removed) return std::unexpected(removed.error());
+    if (removed->empty())
+        return failure(Errc::not_found, "the ssh agent holds no credential{}",
+                       login.empty() ? "" : " of " + login);
     for (const std::string& name : *removed) {
         if (auto done = forget_certificate(name); !done) return std::unexpected(done.error());
         std::printf("Logged out %s.\n", name.c_str());
     }
     if (const auto config = update_ssh_config(); !config) return std::unexpected(config.error());
-    if (removed->empty())
-        return failure(Errc::not_found, "the ssh agent holds no credential{}",
-                       login.empty() ? "" : " of " + login);
     return kExitOk;
 }
 

@@ -19,10 +19,11 @@ Outcome<std::string> home_directory() {
     return failure(Errc::not_found, "this user has no home directory: set HOME");
 }
 
-Outcome<UniqueFd> enter(int parent, const std::string& name, const std::string& path) {
-    if (mkdirat(parent, name.c_str(), 0700) != 0 && errno != EEXIST)
+Outcome<UniqueFd> enter(int parent, const std::string& name, const std::string& path, bool make) {
+    if (make && mkdirat(parent, name.c_str(), 0700) != 0 && errno != EEXIST)
         return failure_errno(errno, "cannot make {}", path);
     UniqueFd fd(openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!fd && errno == ENOENT) return failure(Errc::not_found, "there is no folder {}", path);
     struct stat status{};
     if (!fd || fstat(fd.get(), &status) != 0) return failure_errno(errno, "cannot open {}", path);
     if (status.st_uid != geteuid() || (status.st_mode & 022) != 0)
@@ -38,18 +39,27 @@ std::string key_name(std::string_view user) {
 }  // namespace
 
 Outcome<UserFolder> UserFolder::open(std::string_view vo) {
+    return open(vo, true);
+}
+
+Outcome<UserFolder> UserFolder::find(std::string_view vo) {
+    return open(vo, false);
+}
+
+Outcome<UserFolder> UserFolder::open(std::string_view vo, bool make) {
     const auto home = home_directory();
     if (!home) return std::unexpected(home.error());
     std::string path = *home + "/.config";
     // ~/.config may be anywhere, a link too; what is ours in it may not
-    if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+    if (make && mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
         return failure_errno(errno, "cannot make {}", path);
     UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd && errno == ENOENT) return failure(Errc::not_found, "there is no folder {}", path);
     if (!fd) return failure_errno(errno, "cannot open {}", path);
     for (const std::string& name : {std::string("xos"), std::string(vo)}) {
         if (name.empty()) continue;
         path += "/" + name;
-        auto next = enter(fd.get(), name, path);
+        auto next = enter(fd.get(), name, path, make);
         if (!next) return std::unexpected(next.error());
         fd = std::move(*next);
     }

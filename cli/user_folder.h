@@ -20,6 +20,8 @@ class UserFolder {
     // The folder ~/.config/xos (no VO) or ~/.config/xos/<vo>, made (0700) where it is absent. denied where it
     // belongs to somebody else or others may write into it.
     static Outcome<UserFolder> open(std::string_view vo = {});
+    // The same of a VO, but nothing is made: not_found where it is absent.
+    static Outcome<UserFolder> find(std::string_view vo);
 
     int fd() const { return fd_.get(); }
     const std::string& path() const { return path_; }  // absolute
@@ -32,6 +34,7 @@ class UserFolder {
     Outcome<bool> remove(const std::string& name) const;
 
   private:
+    static Outcome<UserFolder> open(std::string_view vo, bool make);
     UserFolder(UniqueFd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
 
     UniqueFd fd_;

@@ -45,8 +45,10 @@ Outcome<std::string> read_file(const std::string& path, size_t max) {
 }
 
 Outcome<void> write_file_atomically(const std::string& path, std::string_view text, mode_t mode) {
-    std::string temporary = path + ".XXXXXX";
-    UniqueFd fd(mkostemp(temporary.data(), O_CLOEXEC));
+    // always of one name: what a process that died has left is replaced by the next
+    const std::string temporary = path + ".new";
+    unlink(temporary.c_str());
+    UniqueFd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!fd) return failure_errno(errno, "cannot make a file beside {}", path);
     Outcome<void> written = write_and_sync(fd.get(), text, path);
     if (written && fchmod(fd.get(), mode) != 0) written = failure_errno(errno, "cannot set the mode of {}", path);

@@ -13,31 +13,30 @@ struct FreeText {
     void operator()(char* text) const { std::free(text); }
 };
 
-// sd-json answers -ENOMEM here and nothing else: all arguments have been checked.
-sd_json_variant* made(int answer, sd_json_variant* value) {
-    if (answer < 0) throw std::bad_alloc();
-    return value;
-}
+constexpr char kWholeOnly[] = "only whole numbers are accepted, within 64 bits";
 
-bool is_deeper(std::string_view text, size_t limit) {
+// What is refused by a look at the text alone, before anything is built from it.
+std::optional<std::string> fault_in(std::string_view text, size_t depth_limit) {
     size_t depth = 0;
-    bool in_string = false;
-    for (size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
+    bool in_string = false, escaped = false;
+    char before = ' ';
+    for (const char c : text) {
         if (in_string) {
-            if (c == '\\')
-                ++i;
-            else if (c == '"')
-                in_string = false;
+            in_string = escaped || c != '"';
+            escaped = !escaped && c == '\\';
         } else if (c == '"') {
             in_string = true;
         } else if (c == '[' || c == '{') {
-            if (++depth > limit) return true;
+            if (++depth > depth_limit)
+                return compose("more than {} objects and arrays inside each other", depth_limit);
         } else if ((c == ']' || c == '}') && depth > 0) {
             --depth;
+        } else if (c == '.' || ((c == 'e' || c == 'E') && before >= '0' && before <= '9')) {
+            return kWholeOnly;  // sd-json rounds fractions when it reads them, and makes null of 1e400
         }
+        before = c;
     }
-    return false;
+    return std::nullopt;
 }
 
 std::vector<std::string_view> keys_of(sd_json_variant* object) {
@@ -49,19 +48,28 @@ std::vector<std::string_view> keys_of(sd_json_variant* object) {
     return keys;
 }
 
-// The first key that is twice in one object, here or below. Depth is bounded by what parse() let in.
-std::optional<std::string> twofold_key(sd_json_variant* value) {
+// A key or text of foreign origin, fit for a message.
+std::string quoted(std::string_view text) {
+    std::string out = "\"";
+    for (const char c : text.substr(0, 40)) out += c >= ' ' && c <= '~' && c != '"' ? c : '?';
+    return out + (text.size() > 40 ? "...\"" : "\"");
+}
+
+// What sd-json lets in and we do not, here or below. Depth is bounded by what parse() let in.
+std::optional<std::string> fault_of(sd_json_variant* value) {
+    if (sd_json_variant_type(value) == SD_JSON_VARIANT_REAL) return kWholeOnly;  // beyond 64 bits
     const bool object = sd_json_variant_is_object(value);
     if (!object && !sd_json_variant_is_array(value)) return std::nullopt;
     if (object) {
         std::vector<std::string_view> keys = keys_of(value);
         std::ranges::sort(keys);
         const auto twice = std::ranges::adjacent_find(keys);
-        if (twice != keys.end()) return std::string(*twice);
+        if (twice != keys.end())
+            return compose("the key {} is there twice in one object", quoted(*twice));
     }
     const size_t count = sd_json_variant_elements(value);
     for (size_t i = object ? 1 : 0; i < count; i += object ? 2 : 1)
-        if (auto key = twofold_key(sd_json_variant_by_index(value, i))) return key;
+        if (auto fault = fault_of(sd_json_variant_by_index(value, i))) return fault;
     return std::nullopt;
 }
 
@@ -71,13 +79,6 @@ std::string formatted(sd_json_variant* value, sd_json_format_flags_t flags) {
     if (sd_json_variant_format(value, flags, &text) < 0) throw std::bad_alloc();
     const std::unique_ptr<char, FreeText> owner(text);
     return text;
-}
-
-// A key or text of foreign origin, fit for a message.
-std::string quoted(std::string_view text) {
-    std::string out = "\"";
-    for (const char c : text.substr(0, 40)) out += c >= ' ' && c <= '~' && c != '"' ? c : '?';
-    return out + (text.size() > 40 ? "...\"" : "\"");
 }
 
 }  // namespace
@@ -99,9 +100,8 @@ Outcome<Json> Json::parse(std::string_view text, JsonLimits limits, const char* 
                        limits.bytes);
     if (text.contains('\0'))
         return failure(Errc::invalid, "{}: it holds a NUL byte, so it is not JSON", what);
-    if (is_deeper(text, limits.depth))
-        return failure(Errc::invalid, "{}: more than {} objects and arrays inside each other", what,
-                       limits.depth);
+    if (const auto fault = fault_in(text, limits.depth))
+        return failure(Errc::invalid, "{}: {}", what, *fault);
     sd_json_variant* value = nullptr;
     unsigned line = 0, column = 0;
     const std::string terminated(text);
@@ -110,46 +110,8 @@ Outcome<Json> Json::parse(std::string_view text, JsonLimits limits, const char* 
     if (answer < 0) return failure(Errc::invalid, "{}: not JSON at line {}, column {}", what, line, column);
     Json json = adopt(value);
     json.what_ = what;
-    if (const auto key = twofold_key(value))
-        return failure(Errc::invalid, "{}: the key {} is there twice in one object", what, quoted(*key));
+    if (const auto fault = fault_of(value)) return failure(Errc::invalid, "{}: {}", what, *fault);
     return json;
-}
-
-Json Json::string(std::string_view text) {
-    sd_json_variant* value = nullptr;
-    int answer =
-        text.contains('\0') ? -EINVAL : sd_json_variant_new_stringn(&value, text.data(), text.size());
-    if (answer < 0 && answer != -ENOMEM) {
-        std::string plain(text);
-        for (char& c : plain)
-            if (c == '\0' || static_cast<unsigned char>(c) >= 0x80) c = '?';
-        answer = sd_json_variant_new_stringn(&value, plain.data(), plain.size());
-    }
-    return adopt(made(answer, value));
-}
-
-Json Json::integer(uint64_t number) {
-    sd_json_variant* value = nullptr;
-    const int answer = sd_json_variant_new_unsigned(&value, number);
-    return adopt(made(answer, value));
-}
-
-Json Json::signed_integer(int64_t number) {
-    sd_json_variant* value = nullptr;
-    const int answer = sd_json_variant_new_integer(&value, number);
-    return adopt(made(answer, value));
-}
-
-Json Json::boolean(bool truth) {
-    sd_json_variant* value = nullptr;
-    const int answer = sd_json_variant_new_boolean(&value, truth);
-    return adopt(made(answer, value));
-}
-
-Json Json::strings(const std::vector<std::string>& texts) {
-    JsonArray array;
-    for (const std::string& text : texts) array.add(string(text));
-    return array.build();
 }
 
 std::string Json::format() const {
@@ -157,42 +119,6 @@ std::string Json::format() const {
 }
 std::string Json::format_pretty() const {
     return formatted(value_, SD_JSON_FORMAT_PRETTY);
-}
-
-JsonObject& JsonObject::set(std::string_view key, Json value) {
-    pairs_.push_back(Json::string(key));
-    pairs_.push_back(std::move(value));
-    return *this;
-}
-
-JsonArray& JsonArray::add(Json value) {
-    elements_.push_back(std::move(value));
-    return *this;
-}
-
-namespace {
-
-std::vector<sd_json_variant*> borrowed(const std::vector<Json>& values) {
-    std::vector<sd_json_variant*> variants;
-    variants.reserve(values.size());
-    for (const Json& value : values) variants.push_back(value.variant());
-    return variants;
-}
-
-}  // namespace
-
-Json JsonObject::build() const {
-    std::vector<sd_json_variant*> variants = borrowed(pairs_);
-    sd_json_variant* value = nullptr;
-    const int answer = sd_json_variant_new_object(&value, variants.data(), variants.size());
-    return Json::adopt(made(answer, value));
-}
-
-Json JsonArray::build() const {
-    std::vector<sd_json_variant*> variants = borrowed(elements_);
-    sd_json_variant* value = nullptr;
-    const int answer = sd_json_variant_new_array(&value, variants.data(), variants.size());
-    return Json::adopt(made(answer, value));
 }
 
 bool JsonNode::is_object() const {
@@ -265,9 +191,14 @@ std::string JsonNode::format() const {
 
 std::optional<JsonNode> JsonNode::find(const char* key) const& {
     if (!is_object()) return std::nullopt;
-    sd_json_variant* value = sd_json_variant_by_key(value_, key);
-    if (value == nullptr) return std::nullopt;
-    return JsonNode(value, this, key, 0);
+    // by hand: the node is to hold the value's own copy of the key, which libsystemd 257's
+    // sd_json_variant_by_key_full() leaves out for an object inside an array
+    const size_t count = sd_json_variant_elements(value_);
+    for (size_t i = 0; i < count; i += 2) {
+        const std::string_view own_key = sd_json_variant_string(sd_json_variant_by_index(value_, i));
+        if (own_key == key) return JsonNode(sd_json_variant_by_index(value_, i + 1), this, own_key, 0);
+    }
+    return std::nullopt;
 }
 
 Outcome<JsonNode> JsonNode::field(const char* key) const& {

@@ -2,13 +2,13 @@
 //
 // Owns: Json (a value), JsonNode (a place in a value, with typed getters), the builders.
 // Process: programs only. Trusts: nothing that is parsed. Refused beyond RFC 8259: text above the caps on
-// size and depth, a key twice in one object, NUL in a string, a number that is not exactly representable.
+// size and depth, a key twice in one object, NUL in a string, a number that is not whole (sd-json rounds
+// those).
 //
 //     auto json = Json::parse(text, {.bytes = 4096}, "bundle");
 //     const JsonNode root = json->root();
 //     root.object({"members", "serial"})      refuses other keys
-//     root.integer("number", 1, 786431)       "member record: members[3].number: expected an
-//     integer 1..786431"
+//     root.integer("serial", 1, 100)          "bundle: serial: expected an integer 1..100"
 #pragma once
 
 #include <systemd/sd-json.h>

@@ -22,9 +22,11 @@ bool stderr_is_journal() {
     const char* stream = secure_getenv("JOURNAL_STREAM");
     struct stat st{};
     if (stream == nullptr || fstat(STDERR_FILENO, &st) != 0) return false;
-    unsigned long long device = 0, inode = 0;
-    return std::sscanf(stream, "%llu:%llu", &device, &inode) == 2 && device == st.st_dev &&
-           inode == st.st_ino;
+    char* end = nullptr;
+    const unsigned long long device = std::strtoull(stream, &end, 10);
+    if (*end != ':') return false;
+    const unsigned long long inode = std::strtoull(end + 1, &end, 10);
+    return *end == '\0' && device == st.st_dev && inode == st.st_ino;
 }
 
 std::string quoted(std::string_view value) {

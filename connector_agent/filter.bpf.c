@@ -110,7 +110,7 @@ int select_event(struct __sk_buff *skb) {
     if (bpf_skb_load_bytes(skb, sizeof(struct nlmsghdr) + __builtin_offsetof(struct cn_msg, seq), &seq, sizeof seq) ||
         bpf_skb_load_bytes(skb, sizeof(struct message_head), &event, sizeof event))
         return 0;
-    if (event.what == PROC_EVENT_NONE) return 0; /* an acknowledgement has a sequence of its own */
+    /* acknowledgements of LISTEN and IGNORE, anybody's, take numbers too: send_msg() of drivers/connector/cn_proc.c */
     count_sequence(event.cpu, seq);
     if (event.what == PROC_EVENT_COMM) {
         if (!is_heartbeat()) return 0;

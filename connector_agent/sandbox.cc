@@ -69,7 +69,7 @@ Outcome<void> check_capabilities() {
     return {};
 }
 
-bool allow_some_arguments(scmp_filter_ctx filter) {
+[[maybe_unused]] bool allow_some_arguments(scmp_filter_ctx filter) {
     constexpr auto kFlagsOfOpen = static_cast<scmp_datum_t>(O_ACCMODE | O_CREAT | O_TRUNC);
     return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
                             SCMP_A2(SCMP_CMP_MASKED_EQ, kFlagsOfOpen, O_RDONLY)) == 0 &&

@@ -23,6 +23,7 @@ inline constexpr char kJobDir[] = "/var/lib/xos/jobs";                 // 0711
 inline constexpr char kCheckpointDir[] = "/var/lib/xos/checkpoints";   // 0700
 inline constexpr char kNodeConfig[] = "/etc/xos/node.yaml";
 inline constexpr char kSshdConfig[] = "/etc/ssh/sshd_config.d/50-xos.conf";
+inline constexpr char kSshdUntold[] = "/run/xos/sshd-untold";  // sshd may not have read kSshdConfig as it is
 inline constexpr char kLibexecDir[] = "/usr/libexec/xos";
 inline constexpr char kAuthorityDir[] = "/var/lib/xos-cda";  // 0700, owned by kAuthorityUser
 

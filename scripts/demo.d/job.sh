@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154,SC2034  # node, log, agent and failed are the story teller's: scripts/demo
 # Steps 6 to 8: jobs in containers, checkpoint and restart, the daemon killed meanwhile. Sourced by scripts/demo.
 
 in_session() { must user1@desk "ssh user1@physics@node '$1'"; }

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154,SC2034  # node, log, agent and failed are the story teller's: scripts/demo
 # Steps 1 to 5: from nothing to a session of a user who has no account. Sourced by scripts/demo.
 
 heading "1. The manager makes a VO; the owner of the node decides to trust it"

@@ -112,7 +112,7 @@ std::string explain_criu_log(const std::string& log) {
         // said at every start without CAP_SYS_RESOURCE; CRIU goes on with the limit it has
         if (at == std::string::npos || line.contains("Can't setup RLIMIT_NOFILE")) continue;
         const size_t text = line.find("): ", at);
-        const std::string reason = text == std::string::npos ? line.substr(at) : line.substr(text + 3);
+        std::string reason = text == std::string::npos ? line.substr(at) : line.substr(text + 3);
         for (const Translation& translation : kTranslations)
             if (reason.contains(translation.text))
                 return compose("{} (CRIU: {})", translation.words, reason);

@@ -56,7 +56,7 @@ std::vector<OpenFile> open_files(pid_t pid) {
         const std::string name = entry.path().filename();
         const fs::path target = fs::read_symlink(entry.path(), error);
         if (!error)
-            out.push_back({std::atoi(name.c_str()), target,
+            out.push_back({static_cast<int>(std::strtol(name.c_str(), nullptr, 10)), target,
                            read_file(compose("/proc/{}/fdinfo/{}", pid, name)), entry.path()});
     }
     return out;
@@ -155,10 +155,14 @@ bool is_ending(pid_t pid) {
 bool parse_timer(const std::string& info, const char* key, timespec& out) {
     const size_t at = info.find(std::string(key) + ": (");
     if (at == std::string::npos) return false;
-    long long seconds = 0, nanoseconds = 0;
-    if (std::sscanf(info.c_str() + at + std::strlen(key), ": (%lld, %lld)", &seconds, &nanoseconds) != 2)
-        return false;
-    out = {seconds, static_cast<long>(nanoseconds)};
+    const char* const first = info.c_str() + at + std::strlen(key) + 3;
+    char* end = nullptr;
+    const long long seconds = std::strtoll(first, &end, 10);
+    if (end == first || !std::string_view(end).starts_with(", ")) return false;
+    const char* const second = end + 2;
+    const long nanoseconds = std::strtol(second, &end, 10);
+    if (end == second || *end != ')') return false;
+    out = {seconds, nanoseconds};
     return true;
 }
 

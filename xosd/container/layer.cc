@@ -271,7 +271,8 @@ Outcome<void> mount_layer(const std::string& layer, const std::string& home, uin
     const auto mounts = external_mounts(layer, home);
     for (const ExternalMount& mount : mounts) {
         const bool is_home = &mount == &mounts.back();
-        auto source = is_home ? std::move(home_dir) : open_dir(mount.source);
+        // the home was opened and checked before: its path is the user's to change
+        auto source = is_home ? Outcome<UniqueFd>(UniqueFd(home_dir->release())) : open_dir(mount.source);
         if (!source) return std::unexpected(source.error());
         const uint64_t attributes =
             MOUNT_ATTR_NOSUID | (mount.inside == "/dev" ? MOUNT_ATTR_NOEXEC : MOUNT_ATTR_NODEV);

@@ -108,7 +108,7 @@ Outcome<uint32_t> find_recorded(const std::vector<LedgerBlock>& blocks, const st
 Outcome<UidLedger> UidLedger::open(Database& database) {
     if (Outcome<void> made = database.migrate("uid_ledger", kSchema); !made)
         return std::unexpected(made.error());
-    UidLedger ledger(database);
+    UidLedger ledger;
     for (const char* sql : kSql) {
         Outcome<Statement> statement = database.prepare(sql);
         if (!statement) return std::unexpected(statement.error());

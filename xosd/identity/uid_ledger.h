@@ -63,13 +63,12 @@ class UidLedger {
     [[nodiscard]] Outcome<std::vector<LedgerBlock>> list_blocks();
 
   private:
-    explicit UidLedger(Database& database) : database_(&database) {}
+    UidLedger() = default;
     [[nodiscard]] Outcome<uint32_t> store_block(const LedgerBlock& block,
                                                 const std::vector<LedgerBlock>& blocks,
                                                 const LocalIds& local);
     [[nodiscard]] Outcome<void> check_name(const LedgerMember& member, const LedgerBlock& block,
                                            const LocalIds& local) const;
-    Database* database_;
     std::vector<Statement> statements_;  // prepared once; see Query in uid_ledger.cc
 };
 

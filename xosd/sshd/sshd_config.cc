@@ -51,6 +51,11 @@ bool reload_by_signal() {
     return pidfd_send_signal(pidfd.get(), SIGHUP, nullptr, 0) == 0;
 }
 
+bool reload_sshd() {
+    if (access("/run/systemd/system", F_OK) != 0) return reload_by_signal();
+    return run({kSystemctl, "try-reload-or-restart", "ssh.service"}) == 0;
+}
+
 }  // namespace
 
 std::string make_sshd_config(const std::vector<std::string>& vos) {
@@ -78,23 +83,26 @@ std::string make_sshd_config(const std::vector<std::string>& vos) {
 
 Outcome<std::string> install_sshd_config(std::string_view text) {
     if (access(kSshd, X_OK) != 0) return "no sshd";
-    const auto before = read_file(kSshdConfig, 64 * 1024);
-    if (before && *before == text) return "unchanged";
+    // left by a process that died, or by an sshd that could not be reached: the block there may be unchecked or unread
+    const bool unfinished = access(kSshdUntold, F_OK) == 0;
+    auto before = read_file(kSshdConfig, 64 * 1024);
+    if (before && *before == text && !unfinished) return "unchanged";
+    if (auto marked = write_file_atomically(kSshdUntold, "", 0600); !marked) return std::unexpected(marked.error());
     if (auto written = write_file_atomically(kSshdConfig, text, 0644); !written)
         return std::unexpected(written.error());
     if (run({kSshd, "-t"}) != 0) {
-        if (before)
+        if (before && !unfinished)
             (void)write_file_atomically(kSshdConfig, *before, 0644);
         else
             unlink(kSshdConfig);
+        unlink(kSshdUntold);
         return failure(Errc::invalid,
                        "sshd -t refuses the configuration with our block; {} was put back. Run 'sshd -t' to see why",
                        kSshdConfig);
     }
-    const bool systemd = access("/run/systemd/system", F_OK) == 0;
-    const bool reloaded =
-        systemd ? run({kSystemctl, "try-reload-or-restart", "ssh.service"}) == 0 : reload_by_signal();
-    return reloaded ? "reloaded" : "written";
+    if (!reload_sshd()) return "written";
+    unlink(kSshdUntold);
+    return "reloaded";
 }
 
 }  // namespace xos

@@ -1,6 +1,6 @@
 // sshd's block for the accepted VOs: kSshdConfig.
 //
-// Owns: that one file. Process: xosd; install_sshd_config() in a child, since it runs programs.
+// Owns: that one file, and kSshdUntold. Process: xosd; install_sshd_config() in a child, since it runs programs.
 // Trusts: VO names that passed is_vo_name(): they hold no pattern character of sshd_config(5).
 #pragma once
 
@@ -17,8 +17,10 @@ namespace xos {
 std::string make_sshd_config(const std::vector<std::string>& vos);
 
 // Puts text in place and makes a running sshd read it. A configuration that sshd -t refuses is taken back, so that a
-// fault of ours never shuts local users out. Answers "unchanged", "reloaded", "written" (no sshd is running) or "no sshd" (none is
-// installed).
+// fault of ours never shuts local users out. Answers "unchanged", "reloaded", "written" (no sshd was there to be told)
+// or "no sshd" (none is installed).
+// May be killed at any instruction: kSshdUntold is there from before the change until sshd knows of it, and makes the
+// next call tell it.
 Outcome<std::string> install_sshd_config(std::string_view text);
 
 }  // namespace xos

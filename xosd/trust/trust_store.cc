@@ -1,6 +1,10 @@
 #include "xosd/trust/trust_store.h"
 
+#include <sys/prctl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <csignal>
 
 #include "common/json.h"
 #include "common/log.h"
@@ -236,7 +240,10 @@ void TrustStore::start_publishing() {
     publishing_ = true;
     operations_.run(
         "accounts file and sshd block", kPublishDeadline,
-        [this, names, sshd]() -> Outcome<std::string> {
+        [this, names, sshd, daemon = getpid()]() -> Outcome<std::string> {
+            // one that outlived its daemon would put old accounts in the place of the next daemon's
+            if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != daemon)
+                return failure(Errc::unavailable, "xosd has ended");
             auto writer = AccountsWriter::open(kAccountsFile, kAccountsBootFile);
             if (!writer) return std::unexpected(writer.error());
             if (auto written = writer->replace(make_snapshot()); !written) return std::unexpected(written.error());

@@ -52,6 +52,8 @@ class Node {
     ~Node() {
         thread_.request_stop();
         thread_.join();
+        sd_varlink_server_shutdown(server_);  // connections hold the server, and the event loop holds them
+        sd_varlink_server_detach_event(server_);
         sd_varlink_server_unref(server_);
         sd_event_unref(event_);
     }

@@ -9,6 +9,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "tests/unit/tracking/tracking_node.h"
+#include "xosd/tracking/proc_connector_socket.h"
 
 using namespace xos;
 using namespace xos::test;
@@ -51,6 +52,31 @@ TEST_CASE("a storm of processes is counted exactly and leaves nothing") {
     CHECK(after.processes[0].pid == pid);
     CHECK(after.processes[0].state == 'X');
     CHECK(after.processes[0].exit_status == 0);
+}
+
+TEST_CASE("other listeners that come and go are no loss") {
+    require_kernel();
+    TrackingNode node;
+    REQUIRE(node.client().filtered());
+    const JobCgroup job = node.make_job("calm");
+    // the agent compares its counts once a second
+    const auto idle = [&](int ms) {
+        const auto end = std::chrono::steady_clock::now() + milliseconds(ms);
+        node.run_until([&] { return std::chrono::steady_clock::now() > end; });
+    };
+    idle(1500);
+    for (int i = 0; i < 20; ++i) {  // each is answered with a message that takes a number of the sequence
+        auto other = open_proc_connector(nullptr, 256 * 1024);
+        REQUIRE(other);
+        ignore_proc_connector(other->get());
+    }
+    idle(2500);
+    const pid_t pid = spawn_in(job, [] { return run_storm(50); });
+    REQUIRE(node.client().watch_main("calm", pid));
+    CHECK(reap(pid) == 0);
+    REQUIRE(node.run_until([&] { return node.seen().empty["calm"] > 0; }));
+    CHECK(node.settled("calm").counters.lost == 0);
+    CHECK(node.seen().lost.empty());
 }
 
 TEST_CASE("the main process's end is known, by exit and by signal") {

@@ -30,11 +30,20 @@ TEST_CASE("the text is capped in size and depth") {
 
 TEST_CASE("what is not plain JSON is refused") {
     using namespace std::literals;
-    for (const std::string_view text : {""sv, " "sv, "{"sv, "[1,]"sv, "{\"a\":1,}"sv, "{} {}"sv, "[1] x"sv,
-                                        "nul"sv, "\"\\u0000\""sv, "\"a\0b\""sv, "[1]\0"sv, "\"\xff\""sv,
-                                        "'a'"sv, "01"sv, "+1"sv, "/*x*/1"sv, "\"\\ud800\""sv, "NaN"sv})
+    for (const std::string_view text :
+         {""sv,    " "sv,           "{"sv,           "[1,]"sv,  "{\"a\":1,}"sv, "{} {}"sv, "[1] x"sv,
+          "nul"sv, "\"\\u0000\""sv, "\"a\0b\""sv,    "[1]\0"sv, "\"\xff\""sv,   "'a'"sv,   "01"sv,
+          "+1"sv,  "/*x*/1"sv,      "\"\\ud800\""sv, "NaN"sv,   "\"\\"sv,       "\\"sv})
         CHECK_FALSE(Json::parse(text, {}, "test"));
     CHECK(refusal("[1,\n x]") == "test: not JSON at line 2, column 2");
+}
+
+TEST_CASE("numbers are whole and fit") {
+    for (const char* text :
+         {"1.0", "0.0", "[1e3]", "{\"a\":-1.5}", "1e400", "18446744073709551616", "-9223372036854775809"})
+        CHECK(refusal(text) == "test: only whole numbers are accepted, within 64 bits");
+    for (const char* text : {"0", "-9223372036854775808", "18446744073709551615"})
+        CHECK(Json::parse(text, {}, "test")->format() == text);
 }
 
 TEST_CASE("a key twice in one object is refused at any depth") {
@@ -46,7 +55,7 @@ TEST_CASE("a key twice in one object is refused at any depth") {
 
 TEST_CASE("getters are strict and name the place") {
     const auto json = Json::parse(
-        R"({"members":[{"number":0,"name":"ann"}],"f":1.0,"n":-1,"t":"x","big":18446744073709551616,"max":18446744073709551615})",
+        R"({"members":[{"number":0,"name":"ann"}],"f":null,"n":-1,"t":"x","big":9223372036854775808,"max":18446744073709551615})",
         {}, "bundle");
     REQUIRE(json);
     const JsonNode root = json->root();
@@ -63,7 +72,7 @@ TEST_CASE("getters are strict and name the place") {
     CHECK_FALSE(root.integer("f", 0, 5));
     CHECK_FALSE(root.integer("n", 0, UINT64_MAX));
     CHECK_FALSE(root.integer("t", 0, 5));
-    CHECK_FALSE(root.integer("big", 0, UINT64_MAX));
+    CHECK(root.integer("big", 0, UINT64_MAX) == 1ull << 63);
     CHECK(root.integer("max", 0, UINT64_MAX) == UINT64_MAX);
     CHECK_FALSE(root.boolean("t"));
     CHECK_FALSE(root.string("n", 5));
@@ -71,6 +80,9 @@ TEST_CASE("getters are strict and name the place") {
     CHECK(root.object({"members", "f", "n", "t", "big"}).error().message ==
           "bundle: the key \"max\" is not known here");
     CHECK_FALSE(members->object({}));
+    const auto number = member.field(std::string("number").c_str());  // the key need not live on
+    REQUIRE(number);
+    CHECK(number->path() == "bundle: members[0].number");
     CHECK_FALSE(root.array(10));
 }
 
