@@ -34,9 +34,8 @@ std::string describe(std::string_view vo, const std::vector<Member>& members) {
     std::string text =
         compose("{:<24} {:>7}  {:<9}  {:<20} {}\n", "MEMBER", "NUMBER", "STATE", "GROUPS", "ROLES");
     for (const Member& member : members)
-        text += compose("{:<24} {:>7}  {:<9}  {:<20} {}\n", compose("{}@{}", member.name, vo),
-                            member.number, member.suspended ? "suspended" : "active", join(member.groups),
-                            join(member.roles));
+        text += compose("{:<24} {:>7}  {:<9}  {:<20} {}\n", compose("{}@{}", member.name, vo), member.number,
+                        member.suspended ? "suspended" : "active", join(member.groups), join(member.roles));
     return text;
 }
 
@@ -58,10 +57,14 @@ Outcome<std::chrono::seconds> read_lifetime(std::string_view text) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size() - 1, number);
     if (error == std::errc() && end == text.data() + text.size() - 1 && number > 0 && number <= 86400) {
         switch (text.back()) {
-            case 'h': return std::chrono::hours(number);
-            case 'm': return std::chrono::minutes(number);
-            case 's': return std::chrono::seconds(number);
-            default: break;
+            case 'h':
+                return std::chrono::hours(number);
+            case 'm':
+                return std::chrono::minutes(number);
+            case 's':
+                return std::chrono::seconds(number);
+            default:
+                break;
         }
     }
     return failure(Errc::invalid, "--lifetime {}: expected a number with h, m or s, such as 12h", text);
@@ -216,7 +219,8 @@ void declare_credential(Declarations& all) {
         credential, "issue",
         "certify the PKCS#10 request on standard input for user@vo; the chain goes to standard output",
         "LOGIN", issue_credential);
-    issue->add_option("--lifetime", all.arguments().lifetime, "how long it lasts: 12h (at most 24h), 30m or 90s");
+    issue->add_option("--lifetime", all.arguments().lifetime,
+                      "how long it lasts: 12h (at most 24h), 30m or 90s");
     all.command(credential, "revoke", "end one credential before its time", "SERIAL", revoke_credential);
 }
 

@@ -1,4 +1,5 @@
-// The commands of a VO's manager: xos parses the words and opens the files, the authority (xos-cda) does the work.
+// The commands of a VO's manager: xos parses the words and opens the files, the authority (xos-cda) does the
+// work.
 #include <array>
 #include <memory>
 
@@ -16,25 +17,37 @@ struct AuthorityOption {
 struct AuthorityCommand {
     const char* words;
     const char* description;
-    const char* argument;                  // nullptr where it takes none
-    const char* input;                     // what is read from a file or standard input; nullptr for nothing
-    const char* output;                    // what -o writes; nullptr for nothing
+    const char* argument;  // nullptr where it takes none
+    const char* input;     // what is read from a file or standard input; nullptr for nothing
+    const char* output;    // what -o writes; nullptr for nothing
     std::array<AuthorityOption, 2> options;
 };
 
 constexpr AuthorityCommand kAuthorityCommands[] = {
-    {"vo create", "Create a VO, its keys and its CA", "VO", nullptr, nullptr,
+    {"vo create",
+     "Create a VO, its keys and its CA",
+     "VO",
+     nullptr,
+     nullptr,
      {{{"--uid-base", "first uid of its block, hexadecimal"}, {"--lifetime", "days until it ends"}}}},
     {"vo show", "Show a VO of this authority and its fingerprint", "VO", nullptr, nullptr, {}},
     {"vo list", "List the VOs of this authority", nullptr, nullptr, nullptr, {}},
     {"vo export", "Write the signed bundle that nodes need", "VO", nullptr, "the bundle", {}},
-    {"member add", "Admit a member", "LOGIN", nullptr, nullptr,
+    {"member add",
+     "Admit a member",
+     "LOGIN",
+     nullptr,
+     nullptr,
      {{{"--group", "a group; may be repeated"}, {"--role", "a role; may be repeated"}}}},
     {"member remove", "End a membership", "LOGIN", nullptr, nullptr, {}},
     {"member suspend", "Shut a member out for a time", "LOGIN", nullptr, nullptr, {}},
     {"member resume", "Let a suspended member in again", "LOGIN", nullptr, nullptr, {}},
     {"member list", "List the members of a VO", "VO", nullptr, nullptr, {}},
-    {"credential issue", "Certify a member's request", "LOGIN", "REQUEST", "the credential",
+    {"credential issue",
+     "Certify a member's request",
+     "LOGIN",
+     "REQUEST",
+     "the credential",
      {{{"--lifetime", "how long the credential is valid: 12h, 30m, 90s"}}}},
     {"credential revoke", "End a credential before its time", "SERIAL", nullptr, nullptr, {}},
     {"policy set", "Set the policy of a VO", "VO", "POLICY", nullptr, {}},
@@ -72,7 +85,8 @@ void add_authority_commands(CommandTable& table) {
         Command command = table.add(entry.words, std::string(entry.description) + " (at the authority)",
                                     [&entry, values] { return run_authority(make_call(entry, *values)); });
         if (entry.argument) command.required(entry.argument, values->argument, "");
-        if (entry.input) command.optional(entry.input, values->input, "file; - (the default) is standard input");
+        if (entry.input)
+            command.optional(entry.input, values->input, "file; - (the default) is standard input");
         if (entry.output)
             command.option("-o,--output", values->output,
                            compose("file for {}; - (the default) is standard output", entry.output));

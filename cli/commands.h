@@ -1,4 +1,5 @@
-// Every command of xos, one function each, in the file of its name. Process: the xos command. Trusts: nothing.
+// Every command of xos, one function each, in the file of its name. Process: the xos command. Trusts:
+// nothing.
 #pragma once
 
 #include "cli/command.h"
@@ -18,16 +19,9 @@ void add_whoami_command(CommandTable& table);
 
 // In the order of xos --help.
 inline constexpr void (*kCommands[])(CommandTable&) = {
-    add_login_command,
-    add_logout_command,
-    add_whoami_command,
-    add_credential_request_command,
-    add_credential_show_command,
-    add_job_run_commands,
-    add_job_commands,
-    add_node_commands,
-    add_trust_commands,
-    add_authority_commands,
+    add_login_command,           add_logout_command,     add_whoami_command, add_credential_request_command,
+    add_credential_show_command, add_job_run_commands,   add_job_commands,   add_node_commands,
+    add_trust_commands,          add_authority_commands,
 };
 
 }  // namespace xos

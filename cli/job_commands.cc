@@ -14,7 +14,9 @@ namespace {
 
 constexpr size_t kJobsMax = 1'000'000;
 
-Json about(const std::string& job) { return JsonObject().set("job", Json::string(job)).build(); }
+Json about(const std::string& job) {
+    return JsonObject().set("job", Json::string(job)).build();
+}
 
 size_t terminal_width() {
     winsize size{};
@@ -71,7 +73,8 @@ Outcome<void> show_processes(const std::string& job) {
     std::printf("%s %s %s: %s\n", view->job.c_str(), view->login.c_str(), describe_end(*view).c_str(),
                 view->command.c_str());
     if (view->state != "ended") std::fputs(format_process_tree(processes, terminal_width()).c_str(), stdout);
-    const auto lost = root.integer("eventsLost", 0, INT64_MAX), unknown = root.integer("exitCodesUnknown", 0, INT64_MAX);
+    const auto lost = root.integer("eventsLost", 0, INT64_MAX),
+               unknown = root.integer("exitCodesUnknown", 0, INT64_MAX);
     if (lost && unknown && *lost + *unknown != 0)
         std::printf("%llu events were lost, %llu exit codes are unknown; the tree was read again since\n",
                     static_cast<unsigned long long>(*lost), static_cast<unsigned long long>(*unknown));
@@ -99,15 +102,17 @@ Outcome<int> call_for(const char* method, const std::string& job, const char* sa
 }
 
 Outcome<int> checkpoint(const std::string& job, bool stop) {
-    const auto answer =
-        call_node("org.xtreemos.Job.Checkpoint",
-                  JsonObject().set("job", Json::string(job)).set("stop", Json::boolean(stop)).build(), kWaitDeadline);
+    const auto answer = call_node(
+        "org.xtreemos.Job.Checkpoint",
+        JsonObject().set("job", Json::string(job)).set("stop", Json::boolean(stop)).build(), kWaitDeadline);
     if (!answer) return std::unexpected(answer.error());
     const JsonNode root = answer->root();
-    const auto generation = root.integer("generation", 1, INT64_MAX), bytes = root.integer("bytes", 0, INT64_MAX);
+    const auto generation = root.integer("generation", 1, INT64_MAX),
+               bytes = root.integer("bytes", 0, INT64_MAX);
     if (!generation || !bytes) return root.invalid("expected a checkpoint");
-    std::printf("%s checkpoint %llu: %.1f MB; %s\n", job.c_str(), static_cast<unsigned long long>(*generation),
-                static_cast<double>(*bytes) / 1e6, stop ? "the job is stopped" : "the job goes on");
+    std::printf("%s checkpoint %llu: %.1f MB; %s\n", job.c_str(),
+                static_cast<unsigned long long>(*generation), static_cast<double>(*bytes) / 1e6,
+                stop ? "the job is stopped" : "the job goes on");
     return kExitOk;
 }
 
@@ -131,21 +136,26 @@ void add_job_commands(CommandTable& table) {
     table.add("ps", "Show the processes of your jobs as trees", [seen] { return show_trees(*seen); })
         .optional("JOB", *seen, "only this one");
     const auto cancelled = std::make_shared<std::string>(), forgotten = std::make_shared<std::string>();
-    table.add("cancel", "End every process of a job",
-              [cancelled] { return call_for("org.xtreemos.Job.Cancel", *cancelled, "is ended"); })
+    table
+        .add("cancel", "End every process of a job",
+             [cancelled] { return call_for("org.xtreemos.Job.Cancel", *cancelled, "is ended"); })
         .required("JOB", *cancelled, "");
-    table.add("forget", "Remove an ended job and its checkpoints",
-              [forgotten] { return call_for("org.xtreemos.Job.Forget", *forgotten, "is forgotten"); })
+    table
+        .add("forget", "Remove an ended job and its checkpoints",
+             [forgotten] { return call_for("org.xtreemos.Job.Forget", *forgotten, "is forgotten"); })
         .required("JOB", *forgotten, "");
     const auto dumped = std::make_shared<std::string>();
     const auto stop = std::make_shared<bool>(false);
-    table.add("checkpoint", "Write a checkpoint of a running job", [dumped, stop] { return checkpoint(*dumped, *stop); })
+    table
+        .add("checkpoint", "Write a checkpoint of a running job",
+             [dumped, stop] { return checkpoint(*dumped, *stop); })
         .required("JOB", *dumped, "")
         .flag("--stop", *stop, "end the job once the checkpoint is safe");
     const auto restarted = std::make_shared<std::string>();
     const auto generation = std::make_shared<uint64_t>(0);
-    table.add("restart", "Continue an ended job from its checkpoint",
-              [restarted, generation] { return restart(*restarted, *generation); })
+    table
+        .add("restart", "Continue an ended job from its checkpoint",
+             [restarted, generation] { return restart(*restarted, *generation); })
         .required("JOB", *restarted, "")
         .option("--generation", *generation, "an older checkpoint than the newest");
 }

@@ -32,7 +32,8 @@ std::vector<std::string> job_environment() {
     return environment;
 }
 
-Outcome<std::string> start_job(const std::vector<std::string>& argv, const char* mode, const std::string& output) {
+Outcome<std::string> start_job(const std::vector<std::string>& argv, const char* mode,
+                               const std::string& output) {
     std::error_code error;
     const auto directory = std::filesystem::current_path(error);
     if (error) return failure(Errc::system, "cannot tell the current directory: {}", error.message());
@@ -53,7 +54,8 @@ Outcome<std::string> start_job(const std::vector<std::string>& argv, const char*
 
 // The status that the daemon has once everything of the job is gone.
 Outcome<JobView> wait_for_job(const std::string& job) {
-    const auto answer = call_node("org.xtreemos.Job.Wait", JsonObject().set("job", Json::string(job)).build(), kWaitDeadline);
+    const auto answer =
+        call_node("org.xtreemos.Job.Wait", JsonObject().set("job", Json::string(job)).build(), kWaitDeadline);
     if (!answer) return std::unexpected(answer.error());
     const JsonNode root = answer->root();
     const auto status = root.field("status");
@@ -80,7 +82,8 @@ Outcome<int> attach(const std::string& job, bool terminal) {
     if (!end->exec_error.empty()) return failure(Errc::not_found, "{}: {}", job, end->exec_error);
     if (end->wait_status) return tell_end(job, *end->wait_status);
     // the stream closed without a word: detached, killed, or being checkpointed
-    const auto answer_now = call_node("org.xtreemos.Job.Describe", JsonObject().set("job", Json::string(job)).build());
+    const auto answer_now =
+        call_node("org.xtreemos.Job.Describe", JsonObject().set("job", Json::string(job)).build());
     if (!answer_now) return std::unexpected(answer_now.error());
     const JsonNode root = answer_now->root();
     const auto status = root.field("status");
@@ -121,17 +124,19 @@ Outcome<int> wait(const std::string& job) {
 
 void add_job_run_commands(CommandTable& table) {
     const auto argv = std::make_shared<std::vector<std::string>>();
-    table.add("run", "Run a program in a container and wait for it", [argv] { return run(*argv); }).rest(*argv);
+    table.add("run", "Run a program in a container and wait for it", [argv] { return run(*argv); })
+        .rest(*argv);
     const auto batch = std::make_shared<std::vector<std::string>>();
     const auto output = std::make_shared<std::string>();
-    table.add("submit", "Run a program in a container without waiting; prints the job", [batch, output] {
-             return submit(*batch, *output);
-         })
+    table
+        .add("submit", "Run a program in a container without waiting; prints the job",
+             [batch, output] { return submit(*batch, *output); })
         .option("-o,--output", *output, "file in the home for its output (JOB.out in the home)")
         .rest(*batch);
     const auto attached = std::make_shared<std::string>(), waited = std::make_shared<std::string>();
-    table.add("attach", "Connect this terminal to a job started by xos run",
-              [attached] { return attach(*attached, isatty(STDIN_FILENO) != 0); })
+    table
+        .add("attach", "Connect this terminal to a job started by xos run",
+             [attached] { return attach(*attached, isatty(STDIN_FILENO) != 0); })
         .required("JOB", *attached, "");
     table.add("wait", "Wait for a job's end; exits as the job did", [waited] { return wait(*waited); })
         .required("JOB", *waited, "");

@@ -33,8 +33,8 @@ Outcome<int> status() {
     const auto answer = call_node("org.xtreemos.Node.Status", JsonObject().build());
     if (!answer) return std::unexpected(answer.error());
     const JsonNode root = answer->root();
-    std::printf("xosd %s: %llu VOs, %llu accounts, %llu sessions\n", text(root, "version").c_str(), number(root, "vos"),
-                number(root, "accounts"), number(root, "sessions"));
+    std::printf("xosd %s: %llu VOs, %llu accounts, %llu sessions\n", text(root, "version").c_str(),
+                number(root, "vos"), number(root, "accounts"), number(root, "sessions"));
     return kExitOk;
 }
 
@@ -65,13 +65,14 @@ Outcome<int> list_sessions() {
     if (!list) return std::unexpected(list.error());
     const auto count = list->array(65536);
     if (!count) return std::unexpected(count.error());
-    std::printf("%-8s %-24s %-8s %-20s %8s  %-19s  %s\n", "SESSION", "USER", "SERVICE", "FROM", "PID", "OPENED",
-                "CREDENTIAL UNTIL");
+    std::printf("%-8s %-24s %-8s %-20s %8s  %-19s  %s\n", "SESSION", "USER", "SERVICE", "FROM", "PID",
+                "OPENED", "CREDENTIAL UNTIL");
     for (size_t i = 0; i < *count; ++i) {
         const JsonNode one = list->at(i);
-        std::printf("%-8llu %-24s %-8s %-20s %8llu  %-19s  %s\n", number(one, "session"), text(one, "login").c_str(),
-                    text(one, "service").c_str(), text(one, "remote").c_str(), number(one, "pid"),
-                    clock_text(number(one, "opened")).c_str(), clock_text(number(one, "expires")).c_str());
+        std::printf("%-8llu %-24s %-8s %-20s %8llu  %-19s  %s\n", number(one, "session"),
+                    text(one, "login").c_str(), text(one, "service").c_str(), text(one, "remote").c_str(),
+                    number(one, "pid"), clock_text(number(one, "opened")).c_str(),
+                    clock_text(number(one, "expires")).c_str());
     }
     return kExitOk;
 }
@@ -83,8 +84,9 @@ void add_node_commands(CommandTable& table) {
     table.add("node reload", "Read /etc/xos/node.yaml again (root)", reload);
     table.add("session list", "List the sessions of VO users on this node", list_sessions);
     const auto login = std::make_shared<std::string>(), action = std::make_shared<std::string>();
-    table.add("policy explain", "What both policies say of a user's action here, and which rule decides",
-              [login, action] { return explain(*login, *action); })
+    table
+        .add("policy explain", "What both policies say of a user's action here, and which rule decides",
+             [login, action] { return explain(*login, *action); })
         .required("LOGIN", *login, "")
         .required("ACTION", *action, "");
 }

@@ -38,8 +38,8 @@ std::string ssh_config_text(const std::string& folder, const std::vector<std::st
     for (const std::string& login : logins) {
         const auto name = parse_login_name(login);
         if (!name) continue;
-        text += compose("Match user {}\n    IdentityFile \"{}/{}/{}{}\"\n    IdentitiesOnly yes\n", login, folder,
-                            name->vo, name->user, kCertSuffix);
+        text += compose("Match user {}\n    IdentityFile \"{}/{}/{}{}\"\n    IdentitiesOnly yes\n", login,
+                        folder, name->vo, name->user, kCertSuffix);
     }
     return text;
 }
@@ -48,7 +48,8 @@ Outcome<std::string> update_ssh_config() {
     const auto folder = UserFolder::open();
     if (!folder) return std::unexpected(folder.error());
     const std::string text = ssh_config_text(folder->path(), find_logins(folder->path()));
-    if (auto written = folder->write(kFileName, text, 0600); !written) return std::unexpected(written.error());
+    if (auto written = folder->write(kFileName, text, 0600); !written)
+        return std::unexpected(written.error());
     return folder->path_of(kFileName);
 }
 

@@ -1,7 +1,8 @@
 // The user's terminal or pipes, connected to a job's standard streams.
 //
 // Owns: the terminal's mode while it relays. Process: the xos command.
-// Trusts: the stream comes from the job: its bytes go to the terminal as a program's would, its frames are checked.
+// Trusts: the stream comes from the job: its bytes go to the terminal as a program's would, its frames are
+// checked.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +20,9 @@ struct StreamEnd {
     std::string exec_error;              // why it could not be executed
 };
 
-// Relays standard input, output and error until the application has ended or the connection is closed. With terminal
-// the user's terminal is in raw mode meanwhile and its size is passed on; else SIGINT, SIGTERM and SIGHUP are passed on.
+// Relays standard input, output and error until the application has ended or the connection is closed. With
+// terminal the user's terminal is in raw mode meanwhile and its size is passed on; else SIGINT, SIGTERM and
+// SIGHUP are passed on.
 Outcome<StreamEnd> relay_streams(UniqueFd stream, bool terminal);
 
 }  // namespace xos

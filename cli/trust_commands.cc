@@ -10,7 +10,8 @@
 namespace xos {
 namespace {
 
-constexpr size_t kBundleFileMax = 12 * 1024 * 1024;  // a varlink message holds 16 MiB, and JSON escapes quotes
+constexpr size_t kBundleFileMax =
+    12 * 1024 * 1024;  // a varlink message holds 16 MiB, and JSON escapes quotes
 
 struct TrustedView {
     std::string vo, fingerprint;
@@ -23,7 +24,8 @@ Outcome<TrustedView> read_trusted(const JsonNode& node) {
     const auto serial = node.integer("serial", 0, INT64_MAX), members = node.integer("members", 0, INT64_MAX);
     const auto base = node.integer("uidBase", 0, UINT32_MAX), ends = node.integer("notAfter", 0, INT64_MAX);
     const auto stale = node.integer("bundleNotAfter", 0, INT64_MAX);
-    if (!vo || !fingerprint || !serial || !members || !base || !ends || !stale) return node.invalid("expected a VO");
+    if (!vo || !fingerprint || !serial || !members || !base || !ends || !stale)
+        return node.invalid("expected a VO");
     const auto time = [](uint64_t seconds) {
         return std::chrono::sys_seconds(std::chrono::seconds(static_cast<int64_t>(seconds)));
     };
@@ -50,7 +52,8 @@ Outcome<int> trust(const std::string& path, const std::string& fingerprint) {
 }
 
 Outcome<int> untrust(const std::string& vo) {
-    const auto answer = call_node("org.xtreemos.Trust.Remove", JsonObject().set("vo", Json::string(vo)).build());
+    const auto answer =
+        call_node("org.xtreemos.Trust.Remove", JsonObject().set("vo", Json::string(vo)).build());
     if (!answer) return std::unexpected(answer.error());
     std::printf("%s is no longer trusted\n", vo.c_str());
     return kExitOk;
@@ -64,16 +67,18 @@ Outcome<int> list_trusted() {
     if (!list) return std::unexpected(list.error());
     const auto count = list->array(4096);
     if (!count) return std::unexpected(count.error());
-    if (*count == 0) std::puts("no VO is trusted on this node; trust one with: xos vo trust BUNDLE --fingerprint F");
+    if (*count == 0)
+        std::puts("no VO is trusted on this node; trust one with: xos vo trust BUNDLE --fingerprint F");
     for (size_t i = 0; i < *count; ++i) {
         const JsonNode element = list->at(i);
         const auto vo = read_trusted(element);
         if (!vo) return std::unexpected(vo.error());
-        std::printf("%s\n  fingerprint: %s\n  serial:      %llu\n  members:     %llu\n  uids from:   %llu\n"
-                    "  bundle till: %s\n  VO till:     %s\n",
-                    vo->vo.c_str(), vo->fingerprint.c_str(), static_cast<unsigned long long>(vo->serial),
-                    static_cast<unsigned long long>(vo->members), static_cast<unsigned long long>(vo->uid_base),
-                    format_time(vo->stale).c_str(), format_time(vo->ends).c_str());
+        std::printf(
+            "%s\n  fingerprint: %s\n  serial:      %llu\n  members:     %llu\n  uids from:   %llu\n"
+            "  bundle till: %s\n  VO till:     %s\n",
+            vo->vo.c_str(), vo->fingerprint.c_str(), static_cast<unsigned long long>(vo->serial),
+            static_cast<unsigned long long>(vo->members), static_cast<unsigned long long>(vo->uid_base),
+            format_time(vo->stale).c_str(), format_time(vo->ends).c_str());
     }
     return kExitOk;
 }
@@ -82,12 +87,15 @@ Outcome<int> list_trusted() {
 
 void add_trust_commands(CommandTable& table) {
     const auto bundle = std::make_shared<std::string>(), fingerprint = std::make_shared<std::string>();
-    table.add("vo trust", "Let this node follow a VO, or take its newer bundle (root)",
-              [bundle, fingerprint] { return trust(*bundle, *fingerprint); })
+    table
+        .add("vo trust", "Let this node follow a VO, or take its newer bundle (root)",
+             [bundle, fingerprint] { return trust(*bundle, *fingerprint); })
         .required("BUNDLE", *bundle, "the bundle's file; - is standard input")
-        .option("--fingerprint", *fingerprint, "of the VO's key, as its manager tells it: needed the first time");
+        .option("--fingerprint", *fingerprint,
+                "of the VO's key, as its manager tells it: needed the first time");
     const auto vo = std::make_shared<std::string>();
-    table.add("vo untrust", "Follow a VO no longer: its accounts vanish (root)", [vo] { return untrust(*vo); })
+    table
+        .add("vo untrust", "Follow a VO no longer: its accounts vanish (root)", [vo] { return untrust(*vo); })
         .required("VO", *vo, "");
     table.add("vo trusted", "List the VOs that this node follows", list_trusted);
 }

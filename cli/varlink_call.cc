@@ -60,8 +60,8 @@ std::unexpected<Failure> failure_of(const std::string& method, std::string_view 
 
 }  // namespace
 
-Outcome<NodeAnswer> ask_node(const std::string& method, const Json& parameters, std::chrono::microseconds deadline,
-                             const std::string& address) {
+Outcome<NodeAnswer> ask_node(const std::string& method, const Json& parameters,
+                             std::chrono::microseconds deadline, const std::string& address) {
     sd_varlink* raw = nullptr;
     int error = sd_varlink_connect_address(&raw, address.c_str());
     if (error < 0) return no_daemon(-error);

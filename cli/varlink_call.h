@@ -23,8 +23,8 @@ struct NodeAnswer {
     UniqueFd fd;      // where the method passes one
 };
 
-// The answer to method ("org.xtreemos.Job.ListJobs"). A varlink error becomes its message for people. unavailable where
-// no xosd answers at address.
+// The answer to method ("org.xtreemos.Job.ListJobs"). A varlink error becomes its message for people.
+// unavailable where no xosd answers at address.
 Outcome<NodeAnswer> ask_node(const std::string& method, const Json& parameters,
                              std::chrono::microseconds deadline = kCallDeadline,
                              const std::string& address = kControlSocket);

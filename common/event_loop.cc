@@ -47,7 +47,9 @@ int dispatch(EventSource::State& state, uint32_t events) {
 int on_io(sd_event_source*, int, uint32_t events, void* data) {
     return dispatch(*static_cast<EventSource::State*>(data), events);
 }
-int on_time(sd_event_source*, uint64_t, void* data) { return dispatch(*static_cast<EventSource::State*>(data), 0); }
+int on_time(sd_event_source*, uint64_t, void* data) {
+    return dispatch(*static_cast<EventSource::State*>(data), 0);
+}
 int on_signal(sd_event_source*, const signalfd_siginfo*, void* data) {
     return dispatch(*static_cast<EventSource::State*>(data), 0);
 }
@@ -72,7 +74,8 @@ Outcome<EventSource> EventLoop::after(std::chrono::microseconds delay, std::func
     auto state = std::make_unique<EventSource::State>();
     state->callback = [inner = std::move(callback)](uint32_t) { inner(); };
     const auto usec = static_cast<uint64_t>(delay.count() < 0 ? 0 : delay.count());
-    const int r = sd_event_add_time_relative(get(), &state->source, CLOCK_MONOTONIC, usec, 1000, on_time, state.get());
+    const int r =
+        sd_event_add_time_relative(get(), &state->source, CLOCK_MONOTONIC, usec, 1000, on_time, state.get());
     if (r < 0) return failure_errno(-r, "cannot set a timer");
     return EventSource(std::move(state));
 }
@@ -92,6 +95,8 @@ Outcome<int> EventLoop::run() {
     return r;
 }
 
-void EventLoop::stop(int value) { sd_event_exit(get(), value); }
+void EventLoop::stop(int value) {
+    sd_event_exit(get(), value);
+}
 
 }  // namespace xos

@@ -1,7 +1,8 @@
 // The event loop of a daemon: sd-event with C++ ownership.
 //
 // Owns: sd_event and its sources. Process: programs only, one loop a thread.
-// Trusts: its callbacks not to block. An exception that leaves a callback is logged and that event is dropped.
+// Trusts: its callbacks not to block. An exception that leaves a callback is logged and that event is
+// dropped.
 #pragma once
 
 #include <systemd/sd-event.h>

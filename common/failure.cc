@@ -4,7 +4,9 @@
 
 namespace xos {
 
-std::string vcompose(std::string_view format, std::format_args args) { return std::vformat(format, args); }
+std::string vcompose(std::string_view format, std::format_args args) {
+    return std::vformat(format, args);
+}
 
 std::unexpected<Failure> errno_failure(int errnum, std::string text) {
     char buffer[128];

@@ -23,7 +23,8 @@ struct Failure {
 template <typename T>
 using Outcome = std::expected<T, Failure>;
 
-// std::format, compiled once: its machinery is instantiated in failure.cc and not in every file that writes a message.
+// std::format, compiled once: its machinery is instantiated in failure.cc and not in every file that writes a
+// message.
 std::string vcompose(std::string_view format, std::format_args args);
 template <typename... Args>
 std::string compose(std::format_string<Args...> format, Args&&... args) {

@@ -51,7 +51,8 @@ Outcome<void> write_file_atomically(const std::string& path, std::string_view te
     UniqueFd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!fd) return failure_errno(errno, "cannot make a file beside {}", path);
     Outcome<void> written = write_and_sync(fd.get(), text, path);
-    if (written && fchmod(fd.get(), mode) != 0) written = failure_errno(errno, "cannot set the mode of {}", path);
+    if (written && fchmod(fd.get(), mode) != 0)
+        written = failure_errno(errno, "cannot set the mode of {}", path);
     if (written && rename(temporary.c_str(), path.c_str()) != 0)
         written = failure_errno(errno, "cannot put {} in place", path);
     if (!written) {
@@ -59,8 +60,10 @@ Outcome<void> write_file_atomically(const std::string& path, std::string_view te
         return written;
     }
     const std::string directory = std::filesystem::path(path).parent_path().string();
-    const UniqueFd parent(open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!parent || fsync(parent.get()) != 0) return failure_errno(errno, "cannot sync the directory of {}", path);
+    const UniqueFd parent(
+        open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!parent || fsync(parent.get()) != 0)
+        return failure_errno(errno, "cannot sync the directory of {}", path);
     return {};
 }
 

@@ -15,8 +15,8 @@ namespace xos {
 // A larger file is Errc::invalid, an absent one Errc::not_found.
 Outcome<std::string> read_file(const std::string& path, size_t max);
 
-// Writes path.new, syncs it, renames it over path and syncs the directory: one writer at a time. On failure path is
-// as it was and the temporary file is gone.
+// Writes path.new, syncs it, renames it over path and syncs the directory: one writer at a time. On failure
+// path is as it was and the temporary file is gone.
 Outcome<void> write_file_atomically(const std::string& path, std::string_view text, mode_t mode);
 
 }  // namespace xos

@@ -64,8 +64,7 @@ std::optional<std::string> fault_of(sd_json_variant* value) {
         std::vector<std::string_view> keys = keys_of(value);
         std::ranges::sort(keys);
         const auto twice = std::ranges::adjacent_find(keys);
-        if (twice != keys.end())
-            return compose("the key {} is there twice in one object", quoted(*twice));
+        if (twice != keys.end()) return compose("the key {} is there twice in one object", quoted(*twice));
     }
     const size_t count = sd_json_variant_elements(value);
     for (size_t i = object ? 1 : 0; i < count; i += object ? 2 : 1)
@@ -160,8 +159,7 @@ Outcome<size_t> JsonNode::array(size_t max) const {
 Outcome<std::string_view> JsonNode::text(size_t max_bytes) const {
     if (!is_string()) return invalid("expected a string");
     const std::string_view text = sd_json_variant_string(value_);
-    if (text.size() > max_bytes)
-        return invalid(compose("expected a string of at most {} bytes", max_bytes));
+    if (text.size() > max_bytes) return invalid(compose("expected a string of at most {} bytes", max_bytes));
     return text;
 }
 

@@ -61,8 +61,7 @@ std::string ProcessFiles::read(int32_t pid, const char* name, size_t limit) cons
 
 std::vector<int32_t> ProcessFiles::threads(int32_t pid) const {
     std::vector<int32_t> tids;
-    const int fd =
-        openat(proc_.get(), compose("{}/task", pid).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int fd = openat(proc_.get(), compose("{}/task", pid).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return tids;
     const std::unique_ptr<DIR, int (*)(DIR*)> directory(fdopendir(fd), closedir);
     if (!directory) {

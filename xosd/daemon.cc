@@ -32,7 +32,6 @@ Outcome<SystemUser> find_system_user(const char* name) {
     return SystemUser{entry->pw_uid, entry->pw_gid};
 }
 
-
 // Into place: the address stays, so that others may point to it.
 template <typename T>
 Outcome<void> take(Outcome<T> made, std::unique_ptr<T>& into) {
@@ -75,11 +74,13 @@ Outcome<void> Daemon::listen() {
     if (!keys) return std::unexpected(keys.error());
     auto verifier_options = installed_verifier();
     if (!verifier_options) return std::unexpected(verifier_options.error());
-    if (auto started = take(VerifierClient::start(loop.get(), *verifier_options), verifier); !started) return started;
+    if (auto started = take(VerifierClient::start(loop.get(), *verifier_options), verifier); !started)
+        return started;
     if (auto started = take(JobService::start({loop, *database, config, *trust, *sessions}), jobs); !started)
         return started;
     logins = std::make_unique<LoginService>(loop, config, *trust, *sessions, *verifier);
-    if (auto started = take(PamServer::start(loop, {kPamSocket, keys->uid, keys->gid}, *logins), pam); !started)
+    if (auto started = take(PamServer::start(loop, {kPamSocket, keys->uid, keys->gid}, *logins), pam);
+        !started)
         return started;
     if (auto started = take(ControlServer::start(loop, kControlSocket), control); !started) return started;
     for (const auto bind : {bind_node_methods, bind_trust_methods, bind_session_methods, bind_job_methods})

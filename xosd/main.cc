@@ -1,7 +1,7 @@
 // xosd: the daemon of an XtreemOS node. See xosd(8).
-#include <systemd/sd-daemon.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <csignal>

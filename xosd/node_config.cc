@@ -46,8 +46,10 @@ Outcome<NodeConfig> parse_node_config(std::string_view text, std::string_view pa
     if (root->IsNull()) return config;
     if (auto keys = check_keys(path, *root, {"policy", "home", "shell", "manage-sshd"}); !keys)
         return std::unexpected(keys.error());
-    if (auto home = read_path(path, (*root)["home"], config.home_root); !home) return std::unexpected(home.error());
-    if (auto shell = read_path(path, (*root)["shell"], config.shell); !shell) return std::unexpected(shell.error());
+    if (auto home = read_path(path, (*root)["home"], config.home_root); !home)
+        return std::unexpected(home.error());
+    if (auto shell = read_path(path, (*root)["shell"], config.shell); !shell)
+        return std::unexpected(shell.error());
     if (auto sshd = read_bool(path, (*root)["manage-sshd"], config.manage_sshd); !sshd)
         return std::unexpected(sshd.error());
     if (const YAML::Node rules = (*root)["policy"]) {
@@ -67,7 +69,8 @@ Outcome<NodeConfig> load_node_config(const std::string& path) {
     struct stat st{};
     if (fstat(fd.get(), &st) != 0) return failure_errno(errno, "cannot examine {}", path);
     if (!S_ISREG(st.st_mode) || st.st_uid != 0 || (st.st_mode & 022) != 0)
-        return failure(Errc::denied, "{} must be a file of root that only root can write: chown root, chmod go-w", path);
+        return failure(Errc::denied,
+                       "{} must be a file of root that only root can write: chown root, chmod go-w", path);
     std::string text;
     char buffer[8192];
     ssize_t n;

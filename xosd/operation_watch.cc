@@ -12,8 +12,7 @@ Outcome<std::unique_ptr<OperationWatch>> OperationWatch::start(EventLoop& loop, 
     if (!result) return std::unexpected(result.error());
     watch->on_result_ = *std::move(result);
     const auto left = raw->operation_.deadline - std::chrono::steady_clock::now();
-    auto deadline =
-        loop.after(std::chrono::ceil<std::chrono::microseconds>(left), [raw] { raw->finish(); });
+    auto deadline = loop.after(std::chrono::ceil<std::chrono::microseconds>(left), [raw] { raw->finish(); });
     if (!deadline) return std::unexpected(deadline.error());
     watch->on_deadline_ = *std::move(deadline);
     return watch;
@@ -28,8 +27,8 @@ void OperationWatch::finish() {
 
 Outcome<void> OperationSet::add(Operation operation, std::function<void(Operation)> ready) {
     const uint64_t id = next_++;
-    auto watch =
-        OperationWatch::start(loop_, std::move(operation), [this, id, ready = std::move(ready)](Operation done) {
+    auto watch = OperationWatch::start(
+        loop_, std::move(operation), [this, id, ready = std::move(ready)](Operation done) {
             const auto ended = watches_.extract(id);  // lives until ready has returned
             ready(std::move(done));
         });

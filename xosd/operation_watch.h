@@ -15,8 +15,9 @@ namespace xos {
 
 class OperationWatch {
   public:
-    // ready is called once, from the loop, when finish_operation() or its like will not wait: the result is there,
-    // the child is dead, or the deadline passed. It may destroy the watch. Destroying the watch ends the operation.
+    // ready is called once, from the loop, when finish_operation() or its like will not wait: the result is
+    // there, the child is dead, or the deadline passed. It may destroy the watch. Destroying the watch ends
+    // the operation.
     static Outcome<std::unique_ptr<OperationWatch>> start(EventLoop& loop, Operation operation,
                                                           std::function<void(Operation)> ready);
 

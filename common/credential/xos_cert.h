@@ -30,7 +30,7 @@ namespace xos {
 // 2.25.<UUID as an integer>: ITU-T X.667; the UUID was drawn once for this project.
 inline constexpr char kAttributesOid[] = "2.25.261987962655825287174772067456787876182";
 inline constexpr size_t kAttributesMax = 8 * 1024;  // bytes of DER
-inline constexpr size_t kChainLengthMax = 6;              // certificates
+inline constexpr size_t kChainLengthMax = 6;        // certificates
 inline constexpr std::chrono::hours kCredentialLifetime{12};
 inline constexpr std::chrono::hours kCredentialLifetimeMax{24};
 inline constexpr std::chrono::minutes kCredentialBackdate{5};

@@ -42,8 +42,8 @@ Decision decide(const Policy& policy, const Subject& subject, Action action) {
     for (const Rule& rule : policy.rules) {
         if (!matches(rule, subject, action)) continue;
         if (!rule.allow)
-            return {false, compose("{} line {} denies {}{}{}", policy.source, rule.line,
-                                       action_name(action), rule.reason.empty() ? "" : ": ", rule.reason)};
+            return {false, compose("{} line {} denies {}{}{}", policy.source, rule.line, action_name(action),
+                                   rule.reason.empty() ? "" : ": ", rule.reason)};
         if (allowed == nullptr) allowed = &rule;
     }
     if (allowed == nullptr)

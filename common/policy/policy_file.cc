@@ -29,8 +29,7 @@ Outcome<uint32_t> read_actions(std::string_view file, const YAML::Node& node) {
         }
         const auto found = std::ranges::find(kActionNames, word);
         if (found == kActionNames.end())
-            return yaml_failure(file, node,
-                                compose("actions of: {}; '{}' is none", action_words(), word));
+            return yaml_failure(file, node, compose("actions of: {}; '{}' is none", action_words(), word));
         actions |= 1u << (found - kActionNames.begin());
     }
     if (actions == 0) return yaml_failure(file, node, "at least one action of: " + action_words());

@@ -72,8 +72,7 @@ Outcome<std::string> read_policy(const JsonNode& content) {
     const auto policy = content.field("policy");
     if (!policy) return std::unexpected(policy.error());
     std::string text = policy->format();
-    if (text.size() > kPolicyMax)
-        return policy->invalid(compose("expected at most {} bytes", kPolicyMax));
+    if (text.size() > kPolicyMax) return policy->invalid(compose("expected at most {} bytes", kPolicyMax));
     return text;
 }
 

@@ -37,7 +37,7 @@ Fault fault_of(const VoRecord& vo) {
     if (vo.uid_base % vo.block_size != 0 || vo.uid_base < kUidMin ||
         vo.uid_base > kUidMax - (vo.block_size - 1))
         return compose("uid_base: expected a multiple of {:#x} whose block lies within {:#x}-{:#x}",
-                           vo.block_size, kUidMin, kUidMax);
+                       vo.block_size, kUidMin, kUidMax);
     if (vo.ca_certificate.empty() || vo.ca_certificate.size() > kCredentialMax)
         return "ca: expected a certificate";
     if (vo.bundle_lifetime < kLifetimeMin || vo.bundle_lifetime > kLifetimeMax)
@@ -48,13 +48,12 @@ Fault fault_of(const VoRecord& vo) {
 Fault fault_of(const Member& member, uint32_t block_size) {
     if (!is_user_name(member.name)) return "name: expected a user name, [a-z][a-z0-9._-]{0,30}";
     const uint32_t last = first_group_offset(block_size) - 1;
-    if (member.number < 1 || member.number > last)
-        return compose("number: expected an integer 1..{}", last);
+    if (member.number < 1 || member.number > last) return compose("number: expected an integer 1..{}", last);
     if (!is_uuid(member.id)) return "id: expected a UUID";
     if (member.groups.size() > kGroupsPerMemberMax || !std::ranges::all_of(member.groups, is_user_name) ||
         !are_distinct(member.groups) || std::ranges::contains(member.groups, kMembersGroup))
         return compose("groups: expected at most {} different group names, without \"{}\"",
-                           kGroupsPerMemberMax, kMembersGroup);
+                       kGroupsPerMemberMax, kMembersGroup);
     if (member.roles.size() > kRolesPerMemberMax || !std::ranges::all_of(member.roles, is_user_name) ||
         !are_distinct(member.roles))
         return compose("roles: expected at most {} different role names", kRolesPerMemberMax);

@@ -29,8 +29,8 @@ Outcome<void> check_header(const JsonNode& statement, std::string_view encoded, 
     if (algorithm != kAlgorithm) return statement.invalid("protected header: alg: expected EdDSA");
     if (type != typ) return statement.invalid(compose("protected header: typ: expected {}", typ));
     if (kid != key_fingerprint(public_key))
-        return statement.invalid(compose(
-            "protected header: kid: it is signed by another key, expected {}", key_fingerprint(public_key)));
+        return statement.invalid(compose("protected header: kid: it is signed by another key, expected {}",
+                                         key_fingerprint(public_key)));
     return {};
 }
 

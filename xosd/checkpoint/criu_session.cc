@@ -114,8 +114,7 @@ std::string explain_criu_log(const std::string& log) {
         const size_t text = line.find("): ", at);
         std::string reason = text == std::string::npos ? line.substr(at) : line.substr(text + 3);
         for (const Translation& translation : kTranslations)
-            if (reason.contains(translation.text))
-                return compose("{} (CRIU: {})", translation.words, reason);
+            if (reason.contains(translation.text)) return compose("{} (CRIU: {})", translation.words, reason);
         return reason;
     }
     return "it said nothing in its log";

@@ -49,15 +49,24 @@ void send_reply(sd_varlink* link, Outcome<ControlReply> outcome) {
 
 std::string_view errc_name(Errc code) {
     switch (code) {
-        case Errc::not_found: return "not-found";
-        case Errc::denied: return "denied";
-        case Errc::invalid: return "invalid";
-        case Errc::unavailable: return "unavailable";
-        case Errc::too_small: return "too-small";
-        case Errc::timeout: return "timeout";
-        case Errc::exists: return "exists";
-        case Errc::conflict: return "conflict";
-        case Errc::system: return "system";
+        case Errc::not_found:
+            return "not-found";
+        case Errc::denied:
+            return "denied";
+        case Errc::invalid:
+            return "invalid";
+        case Errc::unavailable:
+            return "unavailable";
+        case Errc::too_small:
+            return "too-small";
+        case Errc::timeout:
+            return "timeout";
+        case Errc::exists:
+            return "exists";
+        case Errc::conflict:
+            return "conflict";
+        case Errc::system:
+            return "system";
     }
     return "system";
 }
@@ -130,8 +139,10 @@ Outcome<void> ControlServer::add_interface(const sd_varlink_interface* interface
 }
 
 Outcome<void> ControlServer::bind(const std::string& name, ControlMethod method) {
-    if (impl_->used == kMethodsMax) return failure(Errc::invalid, "more than {} control methods", kMethodsMax);
-    if (const int r = sd_varlink_server_bind_method(impl_->server.get(), name.c_str(), kEntries[impl_->used]); r < 0)
+    if (impl_->used == kMethodsMax)
+        return failure(Errc::invalid, "more than {} control methods", kMethodsMax);
+    if (const int r = sd_varlink_server_bind_method(impl_->server.get(), name.c_str(), kEntries[impl_->used]);
+        r < 0)
         return failure_errno(-r, "cannot bind {}", name);
     impl_->methods[impl_->used++] = std::move(method);
     return {};

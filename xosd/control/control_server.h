@@ -1,8 +1,8 @@
 // The varlink service of xosd on kControlSocket: what xos, varlinkctl and any program may ask of the node.
 //
 // Owns: the socket, its connections, the conversion of Outcomes to varlink replies. Process: xosd.
-// Trusts: the kernel's word on the caller's uid. Parameters are checked against the interface by libsystemd and read
-// strictly by each method. Every method decides by itself whether its caller may ask.
+// Trusts: the kernel's word on the caller's uid. Parameters are checked against the interface by libsystemd
+// and read strictly by each method. Every method decides by itself whether its caller may ask.
 #pragma once
 
 #include <sys/types.h>

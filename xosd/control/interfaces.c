@@ -9,7 +9,8 @@
 #define FIELD_OPTIONAL(name, type) SD_VARLINK_DEFINE_FIELD(name, SD_VARLINK_##type, SD_VARLINK_NULLABLE)
 
 /* org.xtreemos.Node */
-static SD_VARLINK_DEFINE_METHOD(Status, OUT(version, STRING), OUT(vos, INT), OUT(accounts, INT), OUT(sessions, INT));
+static SD_VARLINK_DEFINE_METHOD(Status, OUT(version, STRING), OUT(vos, INT), OUT(accounts, INT),
+                                OUT(sessions, INT));
 static SD_VARLINK_DEFINE_METHOD(Explain, IN(login, STRING), IN(action, STRING), OUT(permit, BOOL),
                                 OUT(reason, STRING));
 static SD_VARLINK_DEFINE_METHOD(Reload);
@@ -17,20 +18,22 @@ static SD_VARLINK_DEFINE_ERROR(Failed, FIELD(code, STRING), FIELD(message, STRIN
 
 const sd_varlink_interface xos_interface_node = {
     .name = "org.xtreemos.Node",
-    .symbols = {SD_VARLINK_INTERFACE_COMMENT("The node itself. Every call of org.xtreemos.* may answer Failed."),
+    .symbols = {SD_VARLINK_INTERFACE_COMMENT(
+                    "The node itself. Every call of org.xtreemos.* may answer Failed."),
                 SD_VARLINK_SYMBOL_COMMENT("Version and counts."), &vl_method_Status,
                 SD_VARLINK_SYMBOL_COMMENT("What both policies say of an action of a VO user, and why."),
                 &vl_method_Explain, SD_VARLINK_SYMBOL_COMMENT("Read the configuration again (root)."),
                 &vl_method_Reload,
-                SD_VARLINK_SYMBOL_COMMENT("code: not-found, denied, invalid, unavailable, timeout, exists, conflict, "
-                                          "system; message: what happened, to what, what to do next."),
+                SD_VARLINK_SYMBOL_COMMENT(
+                    "code: not-found, denied, invalid, unavailable, timeout, exists, conflict, "
+                    "system; message: what happened, to what, what to do next."),
                 &vl_error_Failed, NULL},
 };
 
 /* org.xtreemos.Trust */
-static SD_VARLINK_DEFINE_STRUCT_TYPE(TrustedVo, FIELD(vo, STRING), FIELD(fingerprint, STRING), FIELD(serial, INT),
-                                     FIELD(members, INT), FIELD(notAfter, INT), FIELD(bundleNotAfter, INT),
-                                     FIELD(uidBase, INT));
+static SD_VARLINK_DEFINE_STRUCT_TYPE(TrustedVo, FIELD(vo, STRING), FIELD(fingerprint, STRING),
+                                     FIELD(serial, INT), FIELD(members, INT), FIELD(notAfter, INT),
+                                     FIELD(bundleNotAfter, INT), FIELD(uidBase, INT));
 static SD_VARLINK_DEFINE_METHOD(Apply, IN(bundle, STRING), IN_OPTIONAL(fingerprint, STRING),
                                 SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(vo, TrustedVo, REQUIRED));
 static SD_VARLINK_DEFINE_METHOD(Remove, IN(vo, STRING));
@@ -39,16 +42,18 @@ static SD_VARLINK_DEFINE_METHOD(ListVos, SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(vos, T
 const sd_varlink_interface xos_interface_trust = {
     .name = "org.xtreemos.Trust",
     .symbols = {SD_VARLINK_INTERFACE_COMMENT("The VOs that this node follows (root)."), &vl_type_TrustedVo,
-                SD_VARLINK_SYMBOL_COMMENT("Take a VO's bundle. The fingerprint of the VO key is needed the first time."),
+                SD_VARLINK_SYMBOL_COMMENT(
+                    "Take a VO's bundle. The fingerprint of the VO key is needed the first time."),
                 &vl_method_Apply, SD_VARLINK_SYMBOL_COMMENT("No longer follow a VO: its accounts vanish."),
                 &vl_method_Remove, &vl_method_ListVos, NULL},
 };
 
 /* org.xtreemos.Session */
-static SD_VARLINK_DEFINE_STRUCT_TYPE(LoginSession, FIELD(session, INT), FIELD(login, STRING), FIELD(service, STRING),
-                                     FIELD(remote, STRING), FIELD(pid, INT), FIELD(opened, INT),
-                                     FIELD_OPTIONAL(expires, INT));
-static SD_VARLINK_DEFINE_METHOD(ListSessions, SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(sessions, LoginSession, SD_VARLINK_ARRAY));
+static SD_VARLINK_DEFINE_STRUCT_TYPE(LoginSession, FIELD(session, INT), FIELD(login, STRING),
+                                     FIELD(service, STRING), FIELD(remote, STRING), FIELD(pid, INT),
+                                     FIELD(opened, INT), FIELD_OPTIONAL(expires, INT));
+static SD_VARLINK_DEFINE_METHOD(ListSessions,
+                                SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(sessions, LoginSession, SD_VARLINK_ARRAY));
 
 const sd_varlink_interface xos_interface_session = {
     .name = "org.xtreemos.Session",
@@ -57,14 +62,16 @@ const sd_varlink_interface xos_interface_session = {
 };
 
 /* org.xtreemos.Job */
-static SD_VARLINK_DEFINE_STRUCT_TYPE(JobStatus, FIELD(job, STRING), FIELD(login, STRING), FIELD(state, STRING),
-                                     FIELD(command, STRING), FIELD(submitted, INT), FIELD_OPTIONAL(started, INT),
-                                     FIELD_OPTIONAL(ended, INT), FIELD_OPTIONAL(waitStatus, INT),
-                                     FIELD_OPTIONAL(reason, STRING), FIELD(generation, INT),
-                                     FIELD_OPTIONAL(output, STRING), FIELD_OPTIONAL(cpuUsec, INT));
-static SD_VARLINK_DEFINE_STRUCT_TYPE(JobProcess, FIELD(pid, INT), FIELD(parent, INT), FIELD_OPTIONAL(containerPid, INT),
-                                     FIELD(uid, INT), FIELD(state, STRING), FIELD(started, INT), FIELD(cpuUsec, INT),
-                                     FIELD(escaped, BOOL), FIELD(command, STRING));
+static SD_VARLINK_DEFINE_STRUCT_TYPE(JobStatus, FIELD(job, STRING), FIELD(login, STRING),
+                                     FIELD(state, STRING), FIELD(command, STRING), FIELD(submitted, INT),
+                                     FIELD_OPTIONAL(started, INT), FIELD_OPTIONAL(ended, INT),
+                                     FIELD_OPTIONAL(waitStatus, INT), FIELD_OPTIONAL(reason, STRING),
+                                     FIELD(generation, INT), FIELD_OPTIONAL(output, STRING),
+                                     FIELD_OPTIONAL(cpuUsec, INT));
+static SD_VARLINK_DEFINE_STRUCT_TYPE(JobProcess, FIELD(pid, INT), FIELD(parent, INT),
+                                     FIELD_OPTIONAL(containerPid, INT), FIELD(uid, INT), FIELD(state, STRING),
+                                     FIELD(started, INT), FIELD(cpuUsec, INT), FIELD(escaped, BOOL),
+                                     FIELD(command, STRING));
 static SD_VARLINK_DEFINE_METHOD(Run, SD_VARLINK_DEFINE_INPUT(argv, SD_VARLINK_STRING, SD_VARLINK_ARRAY),
                                 SD_VARLINK_DEFINE_INPUT(environment, SD_VARLINK_STRING, SD_VARLINK_ARRAY),
                                 IN(directory, STRING), IN(mode, STRING), IN_OPTIONAL(output, STRING),
@@ -72,29 +79,42 @@ static SD_VARLINK_DEFINE_METHOD(Run, SD_VARLINK_DEFINE_INPUT(argv, SD_VARLINK_ST
 static SD_VARLINK_DEFINE_METHOD(Attach, IN(job, STRING), OUT(job, STRING));
 static SD_VARLINK_DEFINE_METHOD(ListJobs, IN(all, BOOL),
                                 SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(jobs, JobStatus, SD_VARLINK_ARRAY));
-static SD_VARLINK_DEFINE_METHOD(Describe, IN(job, STRING), SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(status, JobStatus, REQUIRED),
+static SD_VARLINK_DEFINE_METHOD(Describe, IN(job, STRING),
+                                SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(status, JobStatus, REQUIRED),
                                 SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(processes, JobProcess, SD_VARLINK_ARRAY),
                                 OUT(eventsLost, INT), OUT(exitCodesUnknown, INT));
-static SD_VARLINK_DEFINE_METHOD(Wait, IN(job, STRING), SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(status, JobStatus, REQUIRED));
+static SD_VARLINK_DEFINE_METHOD(Wait, IN(job, STRING),
+                                SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(status, JobStatus, REQUIRED));
 static SD_VARLINK_DEFINE_METHOD(Cancel, IN(job, STRING));
-static SD_VARLINK_DEFINE_METHOD(Checkpoint, IN(job, STRING), IN(stop, BOOL), OUT(generation, INT), OUT(bytes, INT));
+static SD_VARLINK_DEFINE_METHOD(Checkpoint, IN(job, STRING), IN(stop, BOOL), OUT(generation, INT),
+                                OUT(bytes, INT));
 static SD_VARLINK_DEFINE_METHOD(Restart, IN(job, STRING), IN_OPTIONAL(generation, INT),
                                 SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(status, JobStatus, REQUIRED));
 static SD_VARLINK_DEFINE_METHOD(Forget, IN(job, STRING));
 
 const sd_varlink_interface xos_interface_job = {
     .name = "org.xtreemos.Job",
-    .symbols = {SD_VARLINK_INTERFACE_COMMENT("Jobs in containers: root sees all, others their own."), &vl_type_JobStatus,
-                &vl_type_JobProcess,
-                SD_VARLINK_SYMBOL_COMMENT("mode: terminal, pipes (wait for Attach before they start) or batch."),
-                &vl_method_Run,
-                SD_VARLINK_SYMBOL_COMMENT("Passes a socket that carries the job's standard streams in frames."),
-                &vl_method_Attach, SD_VARLINK_SYMBOL_COMMENT("all: ended jobs too."), &vl_method_ListJobs,
-                SD_VARLINK_SYMBOL_COMMENT("One job and its process tree."), &vl_method_Describe,
-                SD_VARLINK_SYMBOL_COMMENT("Answers when the job has ended."), &vl_method_Wait,
-                SD_VARLINK_SYMBOL_COMMENT("Ends every process of the job."), &vl_method_Cancel,
-                SD_VARLINK_SYMBOL_COMMENT("Writes a checkpoint; stop: the job ends once it is safe on disk."),
-                &vl_method_Checkpoint, SD_VARLINK_SYMBOL_COMMENT("Continues an ended job from a checkpoint."),
-                &vl_method_Restart, SD_VARLINK_SYMBOL_COMMENT("Removes an ended job and its checkpoints."),
-                &vl_method_Forget, NULL},
+    .symbols =
+        {SD_VARLINK_INTERFACE_COMMENT("Jobs in containers: root sees all, others their own."),
+         &vl_type_JobStatus,
+         &vl_type_JobProcess,
+         SD_VARLINK_SYMBOL_COMMENT("mode: terminal, pipes (wait for Attach before they start) or batch."),
+         &vl_method_Run,
+         SD_VARLINK_SYMBOL_COMMENT("Passes a socket that carries the job's standard streams in frames."),
+         &vl_method_Attach,
+         SD_VARLINK_SYMBOL_COMMENT("all: ended jobs too."),
+         &vl_method_ListJobs,
+         SD_VARLINK_SYMBOL_COMMENT("One job and its process tree."),
+         &vl_method_Describe,
+         SD_VARLINK_SYMBOL_COMMENT("Answers when the job has ended."),
+         &vl_method_Wait,
+         SD_VARLINK_SYMBOL_COMMENT("Ends every process of the job."),
+         &vl_method_Cancel,
+         SD_VARLINK_SYMBOL_COMMENT("Writes a checkpoint; stop: the job ends once it is safe on disk."),
+         &vl_method_Checkpoint,
+         SD_VARLINK_SYMBOL_COMMENT("Continues an ended job from a checkpoint."),
+         &vl_method_Restart,
+         SD_VARLINK_SYMBOL_COMMENT("Removes an ended job and its checkpoints."),
+         &vl_method_Forget,
+         NULL},
 };

@@ -1,5 +1,5 @@
-// The varlink interfaces of xosd as data: what varlinkctl introspect shows and libsystemd checks parameters against.
-// Defined in C: the macros of sd-varlink-idl.h use flexible array members, which are no C++.
+// The varlink interfaces of xosd as data: what varlinkctl introspect shows and libsystemd checks parameters
+// against. Defined in C: the macros of sd-varlink-idl.h use flexible array members, which are no C++.
 // Process: xosd. Owns constants only.
 #pragma once
 

@@ -8,7 +8,9 @@ namespace {
 
 constexpr size_t kCommandShown = 4096;
 
-int64_t seconds(std::chrono::sys_seconds time) { return time.time_since_epoch().count(); }
+int64_t seconds(std::chrono::sys_seconds time) {
+    return time.time_since_epoch().count();
+}
 
 std::string command_text(const JobRequest& request) {
     std::string text;
@@ -44,11 +46,14 @@ Json describe(const ProcessInfo& process) {
         .set("cpuUsec", Json::integer(process.cpu_time_us))
         .set("escaped", Json::boolean(process.escaped))
         .set("command", Json::string(process.command_line.empty() ? process.comm : process.command_line));
-    if (process.container_pid > 0) object.set("containerPid", Json::integer(static_cast<uint64_t>(process.container_pid)));
+    if (process.container_pid > 0)
+        object.set("containerPid", Json::integer(static_cast<uint64_t>(process.container_pid)));
     return object.build();
 }
 
-ControlReply reply_with(const char* key, Json value) { return {JsonObject().set(key, std::move(value)).build(), {}}; }
+ControlReply reply_with(const char* key, Json value) {
+    return {JsonObject().set(key, std::move(value)).build(), {}};
+}
 
 Outcome<uint64_t> read_job(const Json& parameters) {
     const auto name = parameters.root().string("job", 64);
@@ -87,13 +92,14 @@ void describe_job(JobService& jobs, uid_t uid, uint64_t id, const Respond& respo
         JsonArray processes;
         for (const ProcessInfo& process : snapshot->processes)
             if (!process.exit_status && process.state != 'X') processes.add(describe(process));
-        respond(ControlReply{JsonObject()
-                                 .set("status", describe(*job))
-                                 .set("processes", processes.build())
-                                 .set("eventsLost", Json::integer(snapshot->counters.lost))
-                                 .set("exitCodesUnknown", Json::integer(snapshot->counters.exit_codes_unknown))
-                                 .build(),
-                             {}});
+        respond(
+            ControlReply{JsonObject()
+                             .set("status", describe(*job))
+                             .set("processes", processes.build())
+                             .set("eventsLost", Json::integer(snapshot->counters.lost))
+                             .set("exitCodesUnknown", Json::integer(snapshot->counters.exit_codes_unknown))
+                             .build(),
+                         {}});
     });
 }
 

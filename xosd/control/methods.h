@@ -1,6 +1,7 @@
 // The methods behind each varlink interface; one file an interface.
 //
-// Owns: nothing; binds methods to a ControlServer. Process: xosd. Trusts: callers as ControlServer tells them.
+// Owns: nothing; binds methods to a ControlServer. Process: xosd. Trusts: callers as ControlServer tells
+// them.
 #pragma once
 
 #include "common/failure.h"

@@ -28,12 +28,14 @@ Outcome<ControlReply> explain(const Daemon& daemon, const Json& parameters) {
     const auto action = root.string("action", 64);
     if (!action) return std::unexpected(action.error());
     const auto found = std::ranges::find(kActionNames, *action);
-    if (found == kActionNames.end()) return failure(Errc::invalid, "'{}' is no action; man 5 xos-node.yaml", *action);
+    if (found == kActionNames.end())
+        return failure(Errc::invalid, "'{}' is no action; man 5 xos-node.yaml", *action);
     const auto name = parse_login_name(*login);
     const TrustedVo* vo = name ? daemon.trust->find(name->vo) : nullptr;
     if (vo == nullptr) return failure(Errc::not_found, "{} is not of a VO that this node accepts", *login);
     const Member* member = vo->find_member(name->user);
-    if (member == nullptr) return failure(Errc::not_found, "{} is not a member of VO {}", name->user, name->vo);
+    if (member == nullptr)
+        return failure(Errc::not_found, "{} is not a member of VO {}", name->user, name->vo);
     const Decision decision =
         check_policy(*vo, daemon.config.policy, *member, static_cast<Action>(found - kActionNames.begin()));
     return ControlReply{JsonObject()
@@ -47,21 +49,23 @@ Outcome<ControlReply> explain(const Daemon& daemon, const Json& parameters) {
 
 Outcome<void> bind_node_methods(ControlServer& server, Daemon& daemon) {
     if (auto added = server.add_interface(&xos_interface_node); !added) return added;
-    auto bound = server.bind("org.xtreemos.Node.Status", [&daemon](const Caller&, const Json&, Respond respond) {
-        respond(status(daemon));
-    });
+    auto bound =
+        server.bind("org.xtreemos.Node.Status",
+                    [&daemon](const Caller&, const Json&, Respond respond) { respond(status(daemon)); });
     if (!bound) return bound;
     bound = server.bind("org.xtreemos.Node.Explain",
                         [&daemon](const Caller&, const Json& parameters, Respond respond) {
                             respond(explain(daemon, parameters));
                         });
     if (!bound) return bound;
-    return server.bind("org.xtreemos.Node.Reload", [&daemon](const Caller& caller, const Json&, Respond respond) {
-        if (caller.uid != 0) return respond(failure(Errc::denied, "only root may reload the configuration"));
-        auto reloaded = daemon.reload();
-        if (!reloaded) return respond(std::unexpected(reloaded.error()));
-        respond(ControlReply{JsonObject().build(), {}});
-    });
+    return server.bind(
+        "org.xtreemos.Node.Reload", [&daemon](const Caller& caller, const Json&, Respond respond) {
+            if (caller.uid != 0)
+                return respond(failure(Errc::denied, "only root may reload the configuration"));
+            auto reloaded = daemon.reload();
+            if (!reloaded) return respond(std::unexpected(reloaded.error()));
+            respond(ControlReply{JsonObject().build(), {}});
+        });
 }
 
 }  // namespace xos

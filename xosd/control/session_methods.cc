@@ -26,7 +26,8 @@ Outcome<void> bind_session_methods(ControlServer& server, Daemon& daemon) {
                        [&daemon](const Caller& caller, const Json&, Respond respond) {
                            JsonArray sessions;
                            for (const auto& [id, session] : daemon.sessions->all())
-                               if (caller.uid == 0 || caller.uid == session.uid) sessions.add(describe(session));
+                               if (caller.uid == 0 || caller.uid == session.uid)
+                                   sessions.add(describe(session));
                            respond(ControlReply{JsonObject().set("sessions", sessions.build()).build(), {}});
                        });
 }

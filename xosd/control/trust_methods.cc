@@ -10,7 +10,9 @@ namespace {
 // varlink messages end at 16 MiB; a larger bundle is refused by libsystemd before it is here
 constexpr size_t kBundleTextMax = 16 * 1024 * 1024;
 
-int64_t seconds(std::chrono::sys_seconds time) { return time.time_since_epoch().count(); }
+int64_t seconds(std::chrono::sys_seconds time) {
+    return time.time_since_epoch().count();
+}
 
 Json describe(const TrustedVo& vo) {
     return JsonObject()
@@ -37,7 +39,8 @@ void apply(Daemon& daemon, const Json& parameters, const Respond& respond) {
     if (const auto given = root.find("fingerprint"); given && given->is_string())
         fingerprint = given->string(128).value_or("");
     if (!fingerprint.empty() && !is_key_fingerprint(fingerprint))
-        return respond(failure(Errc::invalid, "'{}' is no fingerprint: expected SHA256: and 43 characters", fingerprint));
+        return respond(failure(Errc::invalid, "'{}' is no fingerprint: expected SHA256: and 43 characters",
+                               fingerprint));
     const auto vo = daemon.trust->apply(*bundle, fingerprint);
     if (!vo) return respond(std::unexpected(vo.error()));
     const Json description = describe(**vo);
@@ -63,13 +66,15 @@ Outcome<void> bind_trust_methods(ControlServer& server, Daemon& daemon) {
     if (auto added = server.add_interface(&xos_interface_trust); !added) return added;
     auto bound = server.bind("org.xtreemos.Trust.Apply",
                              [&daemon](const Caller& caller, const Json& parameters, Respond respond) {
-                                 if (auto root = check_root(caller); !root) return respond(std::unexpected(root.error()));
+                                 if (auto root = check_root(caller); !root)
+                                     return respond(std::unexpected(root.error()));
                                  apply(daemon, parameters, respond);
                              });
     if (!bound) return bound;
     bound = server.bind("org.xtreemos.Trust.Remove",
                         [&daemon](const Caller& caller, const Json& parameters, Respond respond) {
-                            if (auto root = check_root(caller); !root) return respond(std::unexpected(root.error()));
+                            if (auto root = check_root(caller); !root)
+                                return respond(std::unexpected(root.error()));
                             remove(daemon, parameters, respond);
                         });
     if (!bound) return bound;

@@ -63,7 +63,7 @@ std::string find_clash(const LedgerBlock& block, const std::vector<LedgerBlock>&
     for (const LedgerBlock& other : blocks)
         if (overlaps(block, other))
             return compose("VO {}, whose block is {}-{}", other.vo, other.base,
-                               other.base + (other.size - 1));
+                           other.base + (other.size - 1));
     if (const LocalIds::Range* range = local.find_clash(block.base, block.size); range != nullptr)
         return range->count == 1
                    ? compose("{}, whose id is {}", range->owner, range->first)

@@ -128,7 +128,8 @@ void PamServer::Impl::read_request(uint64_t id) {
     packet.resize(static_cast<size_t>(n));
     const auto request = decode_request(packet);
     if (!request) {
-        log(Level::warning, "login socket: malformed request", {{"uid", std::to_string(connection.caller.uid)}});
+        log(Level::warning, "login socket: malformed request",
+            {{"uid", std::to_string(connection.caller.uid)}});
         connections.erase(id);
         return;
     }
@@ -142,7 +143,8 @@ bool PamServer::Impl::send_reply(uint64_t id, const Reply& reply) {
     const Connection connection = std::move(connections.extract(found).mapped());
     std::vector<std::byte> buffer(kReplyMax);
     const auto size = encode_reply(reply, buffer);
-    if (!size) log(Level::error, "login socket: a reply could not be encoded", {{"reason", size.error().step}});
+    if (!size)
+        log(Level::error, "login socket: a reply could not be encoded", {{"reason", size.error().step}});
     return size && send(connection.fd.get(), buffer.data(), *size, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
 }
 
@@ -160,9 +162,11 @@ std::function<void(const Reply&)> PamServer::Impl::replier(uint64_t id) {
 }
 
 void PamServer::Impl::dispatch(uint64_t id, Connection& connection, const Request& request) {
-    if (const auto* keys = std::get_if<KeysQuery>(&request)) return handler.answer_keys(*keys, replier<KeysReply>(id));
+    if (const auto* keys = std::get_if<KeysQuery>(&request))
+        return handler.answer_keys(*keys, replier<KeysReply>(id));
     if (connection.caller.uid != 0) {
-        log(Level::warning, "login socket: only root may ask this", {{"uid", std::to_string(connection.caller.uid)}});
+        log(Level::warning, "login socket: only root may ask this",
+            {{"uid", std::to_string(connection.caller.uid)}});
         connections.erase(id);
         return;
     }

@@ -1,8 +1,9 @@
 // The socket on which pam_xos and xos-ssh-keys ask xosd: kPamSocket.
 //
 // Owns: the listening socket and every connection on it. Process: xosd.
-// Trusts: the kernel's word on who the peer is (SO_PEERCRED); the peer's bytes are decoded by libxos/protocol.h.
-// Root may ask everything, the keys command's user may ask about keys; anybody else is disconnected.
+// Trusts: the kernel's word on who the peer is (SO_PEERCRED); the peer's bytes are decoded by
+// libxos/protocol.h. Root may ask everything, the keys command's user may ask about keys; anybody else is
+// disconnected.
 #pragma once
 
 #include <sys/types.h>
@@ -23,13 +24,14 @@ struct PamCaller {
     UniqueFd pidfd;  // of pid; empty where the process has gone
 };
 
-// What the daemon answers. Each function calls reply exactly once, at once or later. The views in a request live for
-// the call only, those in a reply for the call of reply.
+// What the daemon answers. Each function calls reply exactly once, at once or later. The views in a request
+// live for the call only, those in a reply for the call of reply.
 class PamHandler {
   public:
     virtual ~PamHandler() = default;
     virtual void answer_keys(const KeysQuery& query, std::function<void(const KeysReply&)> reply) = 0;
-    virtual void answer_account(const AccountQuery& query, std::function<void(const AccountReply&)> reply) = 0;
+    virtual void answer_account(const AccountQuery& query,
+                                std::function<void(const AccountReply&)> reply) = 0;
     virtual void open_session(const OpenSession& query, PamCaller caller,
                               std::function<void(const SessionReply&)> reply) = 0;
     virtual void close_session(const CloseSession& query, std::function<void(const CloseReply&)> reply) = 0;

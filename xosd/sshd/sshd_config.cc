@@ -42,7 +42,8 @@ bool reload_by_signal() {
     auto text = read_file(kSshdPid, 64);
     if (!text) return false;
     pid_t pid = 0;
-    if (std::from_chars(text->data(), text->data() + text->size(), pid).ec != std::errc() || pid <= 1) return false;
+    if (std::from_chars(text->data(), text->data() + text->size(), pid).ec != std::errc() || pid <= 1)
+        return false;
     const UniqueFd pidfd(pidfd_open(pid, 0));
     if (!pidfd) return false;
     char target[256];
@@ -83,11 +84,13 @@ std::string make_sshd_config(const std::vector<std::string>& vos) {
 
 Outcome<std::string> install_sshd_config(std::string_view text) {
     if (access(kSshd, X_OK) != 0) return "no sshd";
-    // left by a process that died, or by an sshd that could not be reached: the block there may be unchecked or unread
+    // left by a process that died, or by an sshd that could not be reached: the block there may be unchecked
+    // or unread
     const bool unfinished = access(kSshdUntold, F_OK) == 0;
     auto before = read_file(kSshdConfig, 64 * 1024);
     if (before && *before == text && !unfinished) return "unchanged";
-    if (auto marked = write_file_atomically(kSshdUntold, "", 0600); !marked) return std::unexpected(marked.error());
+    if (auto marked = write_file_atomically(kSshdUntold, "", 0600); !marked)
+        return std::unexpected(marked.error());
     if (auto written = write_file_atomically(kSshdConfig, text, 0644); !written)
         return std::unexpected(written.error());
     if (run({kSshd, "-t"}) != 0) {
@@ -96,9 +99,10 @@ Outcome<std::string> install_sshd_config(std::string_view text) {
         else
             unlink(kSshdConfig);
         unlink(kSshdUntold);
-        return failure(Errc::invalid,
-                       "sshd -t refuses the configuration with our block; {} was put back. Run 'sshd -t' to see why",
-                       kSshdConfig);
+        return failure(
+            Errc::invalid,
+            "sshd -t refuses the configuration with our block; {} was put back. Run 'sshd -t' to see why",
+            kSshdConfig);
     }
     if (!reload_sshd()) return "written";
     unlink(kSshdUntold);

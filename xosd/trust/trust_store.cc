@@ -25,7 +25,8 @@ constexpr const char* kSchema[] = {
 };
 
 constexpr auto kPublishDeadline = std::chrono::seconds(60);
-// A stored bundle was in date when it was taken; that it is stale now is said at each login, not at the start.
+// A stored bundle was in date when it was taken; that it is stale now is said at each login, not at the
+// start.
 constexpr auto kStoredGrace = std::chrono::hours(24 * 365 * 20);
 
 std::chrono::sys_seconds now_seconds() {
@@ -111,13 +112,16 @@ Outcome<void> TrustStore::check_newer(const TrustedVo& next) const {
     auto row = select->step();
     if (!row) return std::unexpected(row.error());
     if (!*row) return {};
-    const auto vo_serial = static_cast<uint64_t>(select->number(0)), serial = static_cast<uint64_t>(select->number(1));
+    const auto vo_serial = static_cast<uint64_t>(select->number(0)),
+               serial = static_cast<uint64_t>(select->number(1));
     if (next.bundle.vo.serial < vo_serial)
-        return failure(Errc::conflict, "the VO record of {} has serial {}, this node has seen {}: get a newer bundle",
+        return failure(Errc::conflict,
+                       "the VO record of {} has serial {}, this node has seen {}: get a newer bundle",
                        next.bundle.vo.name, next.bundle.vo.serial, vo_serial);
     if (next.bundle.serial < serial ||
         (next.bundle.serial == serial && next.bundle.issued.time_since_epoch().count() < select->number(2)))
-        return failure(Errc::conflict, "the bundle of VO {} has serial {}, this node has seen {}: get a newer one",
+        return failure(Errc::conflict,
+                       "the bundle of VO {} has serial {}, this node has seen {}: get a newer one",
                        next.bundle.vo.name, next.bundle.serial, serial);
     return {};
 }
@@ -151,8 +155,9 @@ Outcome<void> TrustStore::store(TrustedVo& next, std::string_view bundle) {
         "INSERT INTO seen_serial (vo_id, vo_serial, serial, issued) VALUES (?1, ?2, ?3, ?4)"
         " ON CONFLICT (vo_id) DO UPDATE SET vo_serial = ?2, serial = ?3, issued = ?4");
     if (!seen) return std::unexpected(seen.error());
-    if (auto done = seen->run(content.vo.id, static_cast<int64_t>(content.vo.serial),
-                              static_cast<int64_t>(content.serial), content.issued.time_since_epoch().count());
+    if (auto done =
+            seen->run(content.vo.id, static_cast<int64_t>(content.vo.serial),
+                      static_cast<int64_t>(content.serial), content.issued.time_since_epoch().count());
         !done)
         return done;
     return transaction->commit();
@@ -160,17 +165,19 @@ Outcome<void> TrustStore::store(TrustedVo& next, std::string_view bundle) {
 
 Outcome<const TrustedVo*> TrustStore::apply(std::string_view bundle, std::string_view fingerprint) {
     const auto name = peek_vo_name(bundle);
-    if (!name) return failure(Errc::invalid, "this is no bundle of a VO: a bundle is made by 'xos vo export'");
+    if (!name)
+        return failure(Errc::invalid, "this is no bundle of a VO: a bundle is made by 'xos vo export'");
     const TrustedVo* followed = find(*name);
     std::string pin(fingerprint);
     if (followed != nullptr && pin.empty()) pin = followed->fingerprint;
     if (pin.empty())
         return failure(Errc::denied,
-                       "VO {} is not trusted here yet: give its key's fingerprint (--fingerprint), as its manager tells it",
+                       "VO {} is not trusted here yet: give its key's fingerprint (--fingerprint), as its "
+                       "manager tells it",
                        *name);
     if (followed != nullptr && pin != followed->fingerprint)
-        return failure(Errc::conflict, "VO {} is pinned to {}: untrust it first if its key has changed", *name,
-                       followed->fingerprint);
+        return failure(Errc::conflict, "VO {} is pinned to {}: untrust it first if its key has changed",
+                       *name, followed->fingerprint);
     auto next = open(bundle, pin, std::chrono::seconds(0));
     if (!next) return std::unexpected(next.error());
     if (auto newer = check_newer(**next); !newer) return std::unexpected(newer.error());
@@ -220,7 +227,8 @@ AccountsSnapshot TrustStore::make_snapshot() const {
             const AccountsSnapshot one = make_snapshot(*vo, member);
             all.accounts.push_back(one.accounts.front());
             groups[kMembersGroup].members.push_back(one.accounts.front().name);
-            for (const std::string& group : member.groups) groups[group].members.push_back(one.accounts.front().name);
+            for (const std::string& group : member.groups)
+                groups[group].members.push_back(one.accounts.front().name);
         }
         for (auto& [group, entry] : groups) all.groups.push_back(std::move(entry));
     }
@@ -246,7 +254,8 @@ void TrustStore::start_publishing() {
                 return failure(Errc::unavailable, "xosd has ended");
             auto writer = AccountsWriter::open(kAccountsFile, kAccountsBootFile);
             if (!writer) return std::unexpected(writer.error());
-            if (auto written = writer->replace(make_snapshot()); !written) return std::unexpected(written.error());
+            if (auto written = writer->replace(make_snapshot()); !written)
+                return std::unexpected(written.error());
             return sshd ? install_sshd_config(make_sshd_config(names)) : Outcome<std::string>("");
         },
         [this](Outcome<std::string> answer) {

@@ -2,7 +2,8 @@
 //
 // Owns: the pinned fingerprints and last bundles in the state database; the accounts file through its writer.
 // Process: xosd. Trusts: bundles verified by open_bundle() against the pin; the uid ledger for ids.
-// A bundle is durable before anything of it is visible. At a start the visible is made again from the durable.
+// A bundle is durable before anything of it is visible. At a start the visible is made again from the
+// durable.
 #pragma once
 
 #include <functional>
@@ -13,10 +14,10 @@
 
 #include "common/event_loop.h"
 #include "common/sqlite.h"
-#include "xosd/operation_watch.h"
 #include "xosd/identity/accounts_writer.h"
 #include "xosd/identity/uid_ledger.h"
 #include "xosd/node_config.h"
+#include "xosd/operation_watch.h"
 #include "xosd/trust/trusted_vo.h"
 
 namespace xos {
@@ -35,8 +36,9 @@ class TrustStore {
     // The member with this uid on the node, and its VO; nulls where it is nobody's.
     std::pair<const TrustedVo*, const Member*> find_uid(uint32_t uid) const;
 
-    // Takes a bundle: durable when it returns, visible when publish() is done. fingerprint may be empty for a VO that
-    // is followed already. Refused: another fingerprint than the pinned one, a serial older than seen, a uid clash.
+    // Takes a bundle: durable when it returns, visible when publish() is done. fingerprint may be empty for a
+    // VO that is followed already. Refused: another fingerprint than the pinned one, a serial older than
+    // seen, a uid clash.
     Outcome<const TrustedVo*> apply(std::string_view bundle, std::string_view fingerprint);
     Outcome<void> remove(std::string_view vo);
 

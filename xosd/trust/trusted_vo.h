@@ -1,6 +1,7 @@
 // A VO that this node follows, as the daemon holds it in memory.
 //
-// Owns: the opened bundle and what is derived from it. Process: xosd. Trusts: the bundle, verified by open_bundle().
+// Owns: the opened bundle and what is derived from it. Process: xosd. Trusts: the bundle, verified by
+// open_bundle().
 #pragma once
 
 #include <map>

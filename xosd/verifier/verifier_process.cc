@@ -82,8 +82,7 @@ std::string VerifierProcess::reap() {
     while (waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED) != 0)
         if (errno != EINTR) return "ended, and something else collected it";
     reaped_ = true;
-    return compose("{} {}", info.si_code == CLD_EXITED ? "exit status" : "killed by signal",
-                       info.si_status);
+    return compose("{} {}", info.si_code == CLD_EXITED ? "exit status" : "killed by signal", info.si_status);
 }
 
 }  // namespace xos

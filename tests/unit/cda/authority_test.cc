@@ -30,8 +30,7 @@ struct TestAuthority {
 
     void reopen() {
         registry = must(SqliteRegistry::open(path + "/registry.sqlite"));
-        authority =
-            std::make_unique<Authority>(*registry, must(KeyDirectory::open(path)));
+        authority = std::make_unique<Authority>(*registry, must(KeyDirectory::open(path)));
     }
     Authority* operator->() { return authority.get(); }
     Bundle bundle(const char* vo = "physics", std::chrono::sys_seconds now = kNow) {
