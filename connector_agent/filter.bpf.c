@@ -4,8 +4,10 @@
  * of the task that acts (the parent for a fork, the dying task for an exit), on the CPU whose sequence the
  * message carries.
  */
-#include <bpf/bpf_helpers.h>
+/* first: bpf_helpers.h uses its types */
 #include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
 #include <linux/cn_proc.h>
 #include <linux/connector.h>
 #include <linux/netlink.h>

@@ -28,7 +28,7 @@ copy desk:/home/user1/user1.req authority:/root/user1.req
 must root@authority 'xos credential issue user1@physics user1.req -o user1.cred'
 copy authority:/root/user1.cred desk:/home/user1/user1.cred
 show user1@desk "eval \$(ssh-agent -a $agent)"
-"$node" exec desk --user user1 -- ssh-agent -a $agent >>"$log"
+"$node" exec desk --user user1 -- ssh-agent -a "$agent" >>"$log"
 must user1@desk "xos login user1@physics --credential user1.cred"
 must user1@desk "xos whoami"
 
