@@ -49,7 +49,7 @@ TEST_CASE("what is beyond the limits is refused before it is built") {
 TEST_CASE("a message does not grow with the text") {
     const std::string word(100'000, 'x');
     CHECK(refusal_of("*" + word).size() < 400);
-    const auto node = parse_yaml("{" + word + ": 1}", "a.yaml");
+    const auto node = parse_yaml("{" + word.substr(0, 1000) + ": 1}", "a.yaml");
     REQUIRE(node);
     CHECK(check_keys("a.yaml", *node, {"a"}).error().message.size() < 400);
 }
