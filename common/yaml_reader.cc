@@ -12,6 +12,7 @@ namespace {
 
 constexpr size_t kTextMax = 256 * 1024;
 constexpr int kDepthMax = 32;
+constexpr size_t kMessageMax = 300;  // a message may quote the text, and that may be one long word
 
 // yaml-cpp recurses on nesting and expands aliases: both are bounded before it sees the text.
 // Only flow brackets and leading spaces can nest, so this over-counts and never under-counts.
@@ -78,7 +79,8 @@ int yaml_line(const YAML::Node& node) {
 std::unexpected<Failure> yaml_failure(std::string_view source, const YAML::Node& node,
                                       std::string_view expected) {
     const YAML::Mark mark = node.Mark();
-    return failure(Errc::invalid, "{}:{}:{}: expected {}", source, mark.line + 1, mark.column + 1, expected);
+    return failure(Errc::invalid, "{}:{}:{}: expected {}", source, mark.line + 1, mark.column + 1,
+                   expected.substr(0, kMessageMax));
 }
 
 Outcome<YAML::Node> parse_yaml(std::string_view text, std::string_view source) {
@@ -92,7 +94,7 @@ Outcome<YAML::Node> parse_yaml(std::string_view text, std::string_view source) {
         return YAML::Load(whole);
     } catch (const YAML::Exception& error) {
         return failure(Errc::invalid, "{}:{}:{}: {}", source, error.mark.line + 1, error.mark.column + 1,
-                       error.msg);
+                       error.msg.substr(0, kMessageMax));
     }
 }
 

@@ -46,6 +46,14 @@ TEST_CASE("what is beyond the limits is refused before it is built") {
     CHECK_THAT(refusal_of("a: 'open"), ContainsSubstring("a.yaml:"));
 }
 
+TEST_CASE("a message does not grow with the text") {
+    const std::string word(100'000, 'x');
+    CHECK(refusal_of("*" + word).size() < 400);
+    const auto node = parse_yaml("{" + word.substr(0, 1000) + ": 1}", "a.yaml");
+    REQUIRE(node);
+    CHECK(check_keys("a.yaml", *node, {"a"}).error().message.size() < 400);
+}
+
 TEST_CASE("rules behind a second document do not silently vanish") {
     CHECK(refusal_of("---\n- a\n") == "");
     CHECK_THAT(refusal_of("- a\n---\n- b\n"), ContainsSubstring("expected one document"));
