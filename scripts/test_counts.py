@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Counts the test cases of a "meson test" run from its log: prints "PASSED FAILED SKIPPED".
+"""Counts the test cases of a "meson test" run from its log: prints "PASSED FAILED SKIPPED", then, after a line
+each, the name, the result and the end of the output of every test program that failed.
 
     test_counts.py BUILD_DIR
 
@@ -36,12 +37,22 @@ def count(test):
     return passed, failed, skipped
 
 
+def describe(test):
+    output = (test.get("stdout", "") + test.get("stderr", "")).splitlines()
+    return "\n".join([f"{test['name']}: {test['result']} after {test.get('duration', 0):.1f} s", *output[-40:]])
+
+
 def main():
     totals = [0, 0, 0]
+    failures = []
     with open(f"{sys.argv[1]}/meson-logs/testlog.json") as log:
-        for line in log:
-            totals = [a + b for a, b in zip(totals, count(json.loads(line)))]
+        for test in map(json.loads, log):
+            counted = count(test)
+            totals = [a + b for a, b in zip(totals, counted)]
+            if counted[1]:
+                failures.append(describe(test))
     print(*totals)
+    print("\n".join(failures))
 
 
 main()
