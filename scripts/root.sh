@@ -30,7 +30,7 @@ NODE_CACHED_PACKAGES=(
 )
 
 # The packages and build/ are compiled with the same flags: what one has compiled the other takes from ccache.
-export CCACHE_NOHASHDIR=1 CCACHE_IGNOREOPTIONS='-Werror -ffile-prefix-map=*'
+export CCACHE_NOHASHDIR=1 CCACHE_IGNOREOPTIONS='-Werror -ffile-prefix-map=*' CCACHE_SLOPPINESS=locale
 
 die() { echo "${0##*/}: $*" >&2; exit 1; }
 say() { echo "${0##*/}: $*" >&2; }
