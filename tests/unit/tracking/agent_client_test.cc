@@ -1,5 +1,6 @@
 #include "xosd/tracking/agent_client.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -199,15 +200,20 @@ TEST_CASE("a new xosd adopts the agent and what happened meanwhile") {
     TrackingNode node;
     const JobCgroup job = node.make_job("kept");
     const pid_t stays = spawn_in(job, wait_for_signal);
-    const pid_t main = spawn_in(job, [] {
-        usleep(300'000);
-        return 3;
+    int gate[2];
+    REQUIRE(pipe2(gate, O_CLOEXEC) == 0);
+    const pid_t main = spawn_in(job, [&gate] {
+        char go = 0;
+        return read(gate[0], &go, 1) == 1 ? 3 : 4;
     });
     REQUIRE(node.client().watch_main("kept", main));
     node.run_for(milliseconds(50));
     const pid_t agent = node.client().agent_pid();
     node.drop_client();
+    REQUIRE(write(gate[1], "", 1) == 1);
     CHECK(reap(main) == 3 << 8);
+    close(gate[0]);
+    close(gate[1]);
     usleep(50'000);
     node.connect_client();
     CHECK(node.client().agent_pid() == agent);
