@@ -29,7 +29,7 @@ Outcome<Ed25519Public> read_key(const JsonNode& node, const char* key) {
 }
 
 Outcome<VoRecord> read_vo_payload(std::string_view payload) {
-    const auto json = Json::parse(payload, {.bytes = kVoPayloadMax, .depth = 2}, "VO record");
+    const auto json = Json::parse(payload, {.bytes = kVoPayloadMax, .depth = 3}, "VO record");
     if (!json) return std::unexpected(json.error());
     const JsonNode root = json->root();
     return read_vo_record(root);
@@ -68,6 +68,22 @@ Outcome<std::vector<std::string>> read_revoked(const JsonNode& content) {
     return serials;
 }
 
+Outcome<std::vector<NodeRecord>> read_nodes(const JsonNode& content) {
+    std::vector<NodeRecord> nodes;
+    const auto list = content.find("nodes");
+    if (!list) return nodes;
+    const auto count = list->array(kNodesMax);
+    if (!count) return std::unexpected(count.error());
+    nodes.reserve(*count);
+    for (size_t i = 0; i < *count; ++i) {
+        const JsonNode element = list->at(i);
+        auto node = read_node(element);
+        if (!node) return std::unexpected(node.error());
+        nodes.push_back(std::move(*node));
+    }
+    return nodes;
+}
+
 Outcome<std::string> read_policy(const JsonNode& content) {
     const auto policy = content.field("policy");
     if (!policy) return std::unexpected(policy.error());
@@ -90,7 +106,8 @@ Outcome<Bundle> read_content(std::string_view payload, VoRecord vo) {
     uint64_t issued = 0, not_after = 0;
     FirstFailure first;
     first.check(
-        root.object({"vo", "serial", "issued", "not_after", "members", "groups", "revoked", "policy"}));
+        root.object({"vo", "serial", "issued", "not_after", "members", "groups", "revoked", "policy",
+                     "revoked_identities", "voms", "crls", "nodes"}));
     first.take(id, root.string("vo", 36));
     first.take(bundle.serial, root.integer("serial", 1, kSerialMax));
     first.take(issued, root.integer("issued", 0, kSerialMax));
@@ -100,6 +117,11 @@ Outcome<Bundle> read_content(std::string_view payload, VoRecord vo) {
                read_records<Member>(root, "members", kMembersMax, vo.block_size, read_member));
     first.take(bundle.revoked_serials, read_revoked(root));
     first.take(bundle.policy, read_policy(root));
+    first.take(bundle.revoked_identities,
+               read_identities(root, "revoked_identities", kRevokedIdentitiesMax));
+    if (const auto voms = root.find("voms")) first.take(bundle.voms, read_voms_trust(*voms));
+    first.take(bundle.crls, read_der_list(root, "crls", kCrlsMax, kCrlMax));
+    first.take(bundle.nodes, read_nodes(root));
     if (first) return first.get();
     if (id != vo.id) return root.invalid(compose("vo: it belongs to another VO than {}", vo.name));
     bundle.issued = at_seconds(issued);
@@ -133,16 +155,25 @@ Json write_content(const Bundle& bundle, Json policy) {
     JsonArray members, groups;
     for (const Member& member : bundle.members) members.add(write_member(member));
     for (const Group& group : bundle.groups) groups.add(write_group(group));
-    return JsonObject()
-        .set("vo", Json::string(bundle.vo.id))
+    JsonObject object;
+    object.set("vo", Json::string(bundle.vo.id))
         .set("serial", Json::integer(bundle.serial))
         .set("issued", Json::integer(static_cast<uint64_t>(bundle.issued.time_since_epoch().count())))
         .set("not_after", Json::integer(static_cast<uint64_t>(bundle.not_after.time_since_epoch().count())))
         .set("groups", groups.build())
         .set("members", members.build())
         .set("revoked", Json::strings(bundle.revoked_serials))
-        .set("policy", std::move(policy))
-        .build();
+        .set("policy", std::move(policy));
+    if (!bundle.revoked_identities.empty())
+        object.set("revoked_identities", write_identities(bundle.revoked_identities));
+    if (bundle.voms) object.set("voms", write_voms_trust(*bundle.voms));
+    if (!bundle.crls.empty()) object.set("crls", write_der_list(bundle.crls));
+    if (!bundle.nodes.empty()) {
+        JsonArray nodes;
+        for (const NodeRecord& node : bundle.nodes) nodes.add(write_node(node));
+        object.set("nodes", nodes.build());
+    }
+    return object.build();
 }
 
 }  // namespace

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <bit>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "common/first_failure.h"
 #include "common/uuid.h"
+#include "common/vo/signed_record.h"
 #include "libxos/login_name.h"
 
 namespace xos {
@@ -42,6 +44,13 @@ Fault fault_of(const VoRecord& vo) {
         return "ca: expected a certificate";
     if (vo.bundle_lifetime < kLifetimeMin || vo.bundle_lifetime > kLifetimeMax)
         return "bundle_lifetime: expected 1 minute to 30 days, in seconds";
+    if (!vo.authority.empty() && !is_https_url(vo.authority))
+        return "authority: expected a URL such as https://authority.example.org:7443";
+    if (vo.authority.empty() != vo.authority_pin.empty() ||
+        (!vo.authority.empty() && !is_key_fingerprint(vo.authority_pin)))
+        return "authority_pin: expected SHA256:… beside an authority, and nothing without one";
+    if (vo.mirrors.size() > kMirrorsMax || !std::ranges::all_of(vo.mirrors, is_web_url))
+        return compose("mirrors: expected at most {} URLs", kMirrorsMax);
     return std::nullopt;
 }
 
@@ -57,6 +66,8 @@ Fault fault_of(const Member& member, uint32_t block_size) {
     if (member.roles.size() > kRolesPerMemberMax || !std::ranges::all_of(member.roles, is_user_name) ||
         !are_distinct(member.roles))
         return compose("roles: expected at most {} different role names", kRolesPerMemberMax);
+    if (member.identities.size() > kIdentitiesPerMemberMax)
+        return compose("identities: expected at most {}", kIdentitiesPerMemberMax);
     return std::nullopt;
 }
 
@@ -128,6 +139,24 @@ Outcome<void> check_unique(const std::vector<Record>& records, const char* kind)
 
 }  // namespace
 
+bool is_web_url(std::string_view text) {
+    if (text.size() > kUrlMax) return false;
+    if (text.starts_with("https://"))
+        text.remove_prefix(8);
+    else if (text.starts_with("http://"))
+        text.remove_prefix(7);
+    else
+        return false;
+    if (text.empty() || text.front() == '/' || text.front() == ':') return false;
+    return std::ranges::all_of(text, [](char c) {
+        return c > ' ' && c <= '~' && !std::string_view("\"'\\<>`{}|^#@").contains(c);
+    });
+}
+
+bool is_https_url(std::string_view text) {
+    return text.starts_with("https://") && is_web_url(text);
+}
+
 bool is_certificate_serial(std::string_view text) {
     return text.size() >= 2 && text.size() <= 40 && text.size() % 2 == 0 &&
            std::ranges::all_of(text, [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); });
@@ -170,6 +199,18 @@ Outcome<void> check_bundle(const Bundle& bundle) {
         for (const std::string& group : member.groups)
             if (!groups.contains(group))
                 return failure(Errc::invalid, "member {}: the group {} does not exist", member.name, group);
+    std::unordered_map<std::string, std::string_view> owners;  // by issuer and subject
+    for (const Member& member : bundle.members)
+        for (const GridIdentity& identity : member.identities)
+            if (const auto [owner, added] =
+                    owners.emplace(identity.issuer + '\n' + identity.subject, member.name);
+                !added)
+                return failure(Errc::invalid, "member {}: {} is an identity of {} too", member.name,
+                               identity.subject, owner->second);
+    std::unordered_set<std::string_view> nodes;
+    for (const NodeRecord& node : bundle.nodes)
+        if (!nodes.insert(node.name).second)
+            return failure(Errc::invalid, "node {}: there twice", node.name);
     for (const std::string& serial : bundle.revoked_serials)
         if (!is_certificate_serial(serial))
             return failure(Errc::invalid, "VO {}: a revoked serial is not lower-case hexadecimal",
@@ -180,8 +221,8 @@ Outcome<void> check_bundle(const Bundle& bundle) {
 }
 
 Json write_vo_record(const VoRecord& record) {
-    return JsonObject()
-        .set("name", Json::string(record.name))
+    JsonObject object;
+    object.set("name", Json::string(record.name))
         .set("id", Json::string(record.id))
         .set("serial", Json::integer(record.serial))
         .set("not_before", write_seconds(record.not_before))
@@ -190,16 +231,51 @@ Json write_vo_record(const VoRecord& record) {
         .set("block_size", Json::integer(record.block_size))
         .set("ca", Json::string(encode_base64url(record.ca_certificate)))
         .set("registrar_key", Json::string(encode_base64url(record.registrar_key)))
-        .set("bundle_lifetime", Json::integer(static_cast<uint64_t>(record.bundle_lifetime.count())))
-        .build();
+        .set("bundle_lifetime", Json::integer(static_cast<uint64_t>(record.bundle_lifetime.count())));
+    if (!record.authority.empty()) {
+        object.set("authority", Json::string(record.authority));
+        object.set("authority_pin", Json::string(record.authority_pin));
+    }
+    if (!record.mirrors.empty()) object.set("mirrors", Json::strings(record.mirrors));
+    if (record.host_ca) object.set("host_ca", Json::string(encode_base64url(*record.host_ca)));
+    if (record.dissolved) object.set("dissolved", Json::boolean(true));
+    return object.build();
 }
+
+namespace {
+
+Outcome<Ed25519Public> read_public_key(const JsonNode& node, const char* key) {
+    const auto bytes = read_bytes(node, key, std::tuple_size<Ed25519Public>());
+    if (!bytes) return std::unexpected(bytes.error());
+    Ed25519Public out;
+    if (bytes->size() != out.size())
+        return node.invalid(compose("{}: expected 32 bytes in base64url", key));
+    std::ranges::copy(*bytes, out.begin());
+    return out;
+}
+
+Outcome<std::vector<std::string>> read_urls(const JsonNode& record, const char* key) {
+    std::vector<std::string> urls;
+    const auto list = record.find(key);
+    if (!list) return urls;
+    const auto count = list->array(kMirrorsMax);
+    if (!count) return std::unexpected(count.error());
+    for (size_t i = 0; i < *count; ++i) {
+        auto url = list->at(i).string(kUrlMax);
+        if (!url) return std::unexpected(url.error());
+        urls.push_back(std::move(*url));
+    }
+    return urls;
+}
+
+}  // namespace
 
 Outcome<VoRecord> read_vo_record(const JsonNode& node) {
     VoRecord record;
-    Bytes registrar_key;
     FirstFailure first;
     first.check(node.object({"name", "id", "serial", "not_before", "not_after", "uid_base", "block_size",
-                             "ca", "registrar_key", "bundle_lifetime"}));
+                             "ca", "registrar_key", "bundle_lifetime", "authority", "authority_pin",
+                             "mirrors", "host_ca", "dissolved"}));
     first.take(record.name, node.string("name", kVoNameMax));
     first.take(record.id, node.string("id", 36));
     first.take(record.serial, node.integer("serial", 1, kSerialMax));
@@ -208,12 +284,14 @@ Outcome<VoRecord> read_vo_record(const JsonNode& node) {
     first.take(record.uid_base, node.integer("uid_base", kUidMin, kUidMax));
     first.take(record.block_size, node.integer("block_size", kBlockSize, kBlockSizeMax));
     first.take(record.ca_certificate, read_bytes(node, "ca", kCredentialMax));
-    first.take(registrar_key, read_bytes(node, "registrar_key", record.registrar_key.size()));
+    first.take(record.registrar_key, read_public_key(node, "registrar_key"));
     first.take(record.bundle_lifetime, node.integer("bundle_lifetime", 0, kTimeMax));
+    if (node.find("authority")) first.take(record.authority, node.string("authority", kUrlMax));
+    if (node.find("authority_pin")) first.take(record.authority_pin, node.string("authority_pin", 50));
+    first.take(record.mirrors, read_urls(node, "mirrors"));
+    if (node.find("host_ca")) first.take(record.host_ca, read_public_key(node, "host_ca"));
+    if (node.find("dissolved")) first.take(record.dissolved, node.boolean("dissolved"));
     if (first) return first.get();
-    if (registrar_key.size() != record.registrar_key.size())
-        return node.invalid("registrar_key: expected 32 bytes in base64url");
-    std::ranges::copy(registrar_key, record.registrar_key.begin());
     if (const Fault fault = fault_of(record)) return node.invalid(*fault);
     return record;
 }
@@ -226,19 +304,26 @@ Json write_member(const Member& member) {
     if (!member.groups.empty()) object.set("groups", Json::strings(member.groups));
     if (!member.roles.empty()) object.set("roles", Json::strings(member.roles));
     if (member.suspended) object.set("suspended", Json::boolean(true));
+    if (!member.identities.empty()) object.set("identities", write_identities(member.identities));
+    if (member.credentials_from != std::chrono::sys_seconds{})
+        object.set("credentials_from", write_seconds(member.credentials_from));
     return object.build();
 }
 
 Outcome<Member> read_member(const JsonNode& node, uint32_t block_size) {
     Member member;
     FirstFailure first;
-    first.check(node.object({"name", "number", "id", "groups", "roles", "suspended"}));
+    first.check(node.object(
+        {"name", "number", "id", "groups", "roles", "suspended", "identities", "credentials_from"}));
     first.take(member.name, node.string("name", kUserNameMax));
     first.take(member.number, node.integer("number", 1, first_group_offset(block_size) - 1));
     first.take(member.id, node.string("id", 36));
     first.take(member.groups, read_names(node, "groups", kGroupsPerMemberMax));
     first.take(member.roles, read_names(node, "roles", kRolesPerMemberMax));
     if (const auto suspended = node.find("suspended")) first.take(member.suspended, suspended->boolean());
+    first.take(member.identities, read_identities(node, "identities", kIdentitiesPerMemberMax));
+    if (node.find("credentials_from"))
+        first.take(member.credentials_from, read_seconds(node, "credentials_from"));
     if (first) return first.get();
     if (const Fault fault = fault_of(member, block_size)) return node.invalid(*fault);
     return member;

@@ -7,6 +7,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,9 @@
 #include "common/failure.h"
 #include "common/json.h"
 #include "common/time_text.h"
+#include "common/vo/grid_identity.h"
+#include "common/vo/node_record.h"
+#include "common/vo/voms_trust.h"
 #include "libxos/names.h"
 
 namespace xos {
@@ -23,6 +27,9 @@ inline constexpr char kMembersGroup[] = "members";  // group number 0: everybody
 inline constexpr size_t kPolicyMax = 1024 * 1024;   // bytes of JSON
 inline constexpr size_t kPolicyDepth = 12;
 inline constexpr uint64_t kSerialMax = (1ull << 53) - 1;  // exact in every JSON reader
+inline constexpr size_t kUrlMax = 512;                    // bytes
+inline constexpr size_t kMirrorsMax = 8;
+inline constexpr size_t kRevokedIdentitiesMax = 100000;
 
 using Ed25519Public = std::array<uint8_t, 32>;
 
@@ -37,6 +44,11 @@ struct VoRecord {
     Bytes ca_certificate;              // DER, not looked at here
     Ed25519Public registrar_key{};     // signs the content
     std::chrono::seconds bundle_lifetime{86400};  // 1 minute .. 30 days
+    std::string authority;             // is_https_url(): where members enrol and get credentials; may be empty
+    std::string authority_pin;         // key_fingerprint() form: SHA-256 of the authority's TLS key (SPKI, DER)
+    std::vector<std::string> mirrors;  // is_web_url(): where bundles lie besides the authority
+    std::optional<Ed25519Public> host_ca;  // signs the SSH host certificates of the VO's nodes
+    bool dissolved = false;                // the VO's last word: nobody is a member any more
 
     bool operator==(const VoRecord&) const = default;
 };
@@ -48,6 +60,9 @@ struct Member {
     std::vector<std::string> groups;  // without "members", in which everybody is
     std::vector<std::string> roles;   // each is_user_name()
     bool suspended = false;
+    std::vector<GridIdentity> identities = {};  // under which the person logs in by VOMS proxy
+    // Credentials that began before this are revoked; 0: none. Whole seconds since the epoch.
+    std::chrono::sys_seconds credentials_from{};
 
     bool operator==(const Member&) const = default;
 };
@@ -68,6 +83,10 @@ struct Bundle {
     std::vector<Group> groups;
     std::vector<std::string> revoked_serials;  // certificates' serials, lower-case hex
     std::string policy = "[]";                 // compact JSON; its grammar belongs to common/policy
+    std::vector<GridIdentity> revoked_identities = {};
+    std::optional<VomsTrust> voms = std::nullopt;
+    std::vector<Bytes> crls = {};  // DER, of the anchors of voms; not looked at here
+    std::vector<NodeRecord> nodes = {};
 
     bool operator==(const Bundle&) const = default;
 };
@@ -88,5 +107,9 @@ Json write_group(const Group& group);
 Outcome<Group> read_group(const JsonNode& node, uint32_t block_size);
 
 bool is_certificate_serial(std::string_view text);  // 2..40 lower-case hex digits, an even number
+// https://HOST[:PORT][/PATH] of printable ASCII without spaces, quotes, backslashes, user names or fragments, at
+// most kUrlMax bytes. A web URL may begin with http:// too: what is fetched there is signed.
+bool is_https_url(std::string_view text);
+bool is_web_url(std::string_view text);
 
 }  // namespace xos

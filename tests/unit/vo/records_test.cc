@@ -108,3 +108,45 @@ TEST_CASE("the records of a bundle agree") {
         CHECK_FALSE(fault(bundle).empty());
     }
 }
+
+TEST_CASE("what a VO says of grids, nodes and its authority reads back") {
+    SampleVo sample;
+    Bundle& bundle = sample.bundle;
+    bundle.vo.authority = "https://authority.example.org:7443";
+    bundle.vo.authority_pin = sample.fingerprint();
+    bundle.vo.mirrors = {"http://mirror.example.org/physics.bundle"};
+    bundle.vo.host_ca = sample.vo_key.public_bytes();
+    bundle.members[0].identities = {{"/DC=org/CN=A CA", "/DC=org/CN=User One"}};
+    bundle.members[0].credentials_from = kNow;
+    bundle.revoked_identities = {{"/DC=org/CN=A CA", "/DC=org/CN=host/old.example.org"}};
+    bundle.voms = VomsTrust{"physics.example.org", {{1, 2}}, {{3}}};
+    bundle.crls = {{4, 5}};
+    bundle.nodes = {{"n1.example.org", bundle.vo.id, sample.fingerprint(), {"lab", {"gpu"}, 8, 16384}, true}};
+    CHECK(fault(bundle).empty());
+    const auto opened = sample.open(sample.seal());
+    REQUIRE(opened);
+    CHECK(*opened == bundle);
+
+    bundle.members[1].identities = bundle.members[0].identities;
+    CHECK(fault(bundle) == "member user2: /DC=org/CN=User One is an identity of user1 too");
+    bundle.members[1].identities[0].issuer = "/DC=org/CN=Another CA";
+    CHECK(fault(bundle).empty());
+    bundle.nodes.push_back(bundle.nodes[0]);
+    CHECK(fault(bundle) == "node n1.example.org: there twice");
+    bundle.vo.authority_pin.clear();
+    CHECK_FALSE(check_vo_record(bundle.vo));
+}
+
+TEST_CASE("names and URLs of grids keep their grammar") {
+    CHECK(is_distinguished_name("/C=CH/O=Grid/CN=host/n1.example.org"));
+    for (const char* bad : {"", "/", "CN=x", "/CN", "/=x", "/a b=x", "/CN=\n", "//CN=x"})
+        CHECK_FALSE(is_distinguished_name(bad));
+    CHECK(is_host_name("n1.example.org"));
+    for (const char* bad : {"", ".", "N1", "-a", "a-", "a..b", "a.", "a_b"}) CHECK_FALSE(is_host_name(bad));
+    CHECK(is_https_url("https://a:7443/x?y=1"));
+    CHECK_FALSE(is_https_url("http://a"));
+    for (const char* bad : {"", "https://", "https:///x", "ftp://a", "https://a b", "https://u@h", "http://a#b"})
+        CHECK_FALSE(is_web_url(bad));
+    CHECK(is_label("a.b-c_1"));
+    CHECK_FALSE(is_label("-a"));
+}
