@@ -22,5 +22,5 @@ cd /src
 exec env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
   TERM="${TERM:-dumb}" CCACHE_DIR=/ccache CCACHE_NOHASHDIR="${CCACHE_NOHASHDIR:-}" CCACHE_IGNOREOPTIONS="${CCACHE_IGNOREOPTIONS:-}" \
   CCACHE_SLOPPINESS="${CCACHE_SLOPPINESS:-}" \
-  CI="${CI:-}" XOS_TESTS_MUST_RUN="${XOS_TESTS_MUST_RUN:-}" \
+  CI="${CI:-}" XOS_TESTS_MUST_RUN="${XOS_TESTS_MUST_RUN:-}" XOS_QUICK="${XOS_QUICK:-}" \
   XOS_IN_ROOT=1 "$@"
