@@ -143,7 +143,7 @@ TEST_CASE_METHOD(Fixture, "what the digest does not say is not taken") {
     CHECK(refused([](BundleDelta& edited) { edited.nodes[0].draining = true; }));
     CHECK(refused([](BundleDelta& edited) { edited.nodes[0].attributes.cpus = 5; }));
     CHECK(refused([](BundleDelta& edited) { edited.policy.reset(); }));
-    CHECK(refused([](BundleDelta& edited) { edited.voms = VomsTrust{"physics", {}, {Bytes(9, 1)}}; }));
+    CHECK(refused([](BundleDelta& edited) { edited.voms = VomsTrust{"physics", {Bytes(9, 1)}, {Bytes(9, 1)}}; }));
     CHECK(refused([](BundleDelta& edited) { edited.crls = {Bytes(9, 1)}; }));
 }
 

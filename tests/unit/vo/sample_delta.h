@@ -14,7 +14,7 @@ inline Bundle next_content(Bundle bundle) {
     bundle.members = {
         {"user1", 1, "aaaaaaaa-0000-4000-8000-000000000001", {"analysis", "ops"}, {}, false},
         {"user3", 3, "aaaaaaaa-0000-4000-8000-000000000003", {"ops"}, {"operator"}, false}};
-    bundle.groups.push_back({"ops", 2});
+    bundle.groups = {{"analysis", 1}, {kMembersGroup, 0}, {"ops", 2}};
     bundle.revoked_serials = {"4a0002"};
     bundle.revoked_identities = {{"/O=CA", "/O=Grid/CN=user2"}};
     bundle.nodes = {{.name = "node1.example.org",
