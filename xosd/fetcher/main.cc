@@ -36,14 +36,15 @@ void complain(std::string_view text) {
 }
 
 Outcome<FetchAnswer> serve(uid_t uid, gid_t gid) {
+    // first of all: a socket that is closed with a packet unread takes the answer with it
+    std::vector<char> packet(kFetchPacketMax);
+    const ssize_t got = recv(kFetchSocket, packet.data(), packet.size(), 0);
     // a machine without CA certificates can still fetch what is pinned
     const WebCertificates certificates{read_file(kCertificates, kCertificatesMax).value_or("")};
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return failure(Errc::unavailable, "the fetcher cannot start libcurl");
     if (auto walled = enter_fetch_sandbox(uid, gid, kBundleMax); !walled)
         return failure(Errc::unavailable, "the fetcher cannot give up its rights: {}", walled.error().message);
-    std::vector<char> packet(kFetchPacketMax);
-    const ssize_t got = recv(kFetchSocket, packet.data(), packet.size(), 0);
     if (got <= 0) return failure(Errc::unavailable, "the fetcher was asked for nothing");
     const auto request = decode_fetch_request({packet.data(), static_cast<size_t>(got)});
     if (!request) return std::unexpected(request.error());

@@ -112,7 +112,7 @@ TEST_CASE_METHOD(Fixture, "endless, lying and flooding servers are left") {
         while (RawServer::say(connection, std::string(65536, 'x'))) {
         }
     });
-    CHECK_THAT(get(endless.url()).error().message, ContainsSubstring("longer than the 1048576 bytes"));
+    CHECK_THAT(get(endless.url()).error().message, ContainsSubstring("longer than"));
     const RawServer page([](const std::string&, int connection) {
         RawServer::say(connection, "HTTP/1.1 404 Not Found\r\n\r\n");
         while (RawServer::say(connection, std::string(65536, 'x'))) {
