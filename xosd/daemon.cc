@@ -112,7 +112,7 @@ Outcome<void> Daemon::reload() {
     }
     config = *std::move(next);
     trust->set_grace(config.bundles.grace);
-    log(Level::notice, "configuration reloaded", {{"rules", std::to_string(config.policy.rules.size())}});
+    log(Level::notice, "configuration reloaded", {{"rules", std::to_string(config.policy.rules().size())}});
     trust->publish([](const Outcome<void>&) {});
     return {};
 }

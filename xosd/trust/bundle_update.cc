@@ -80,7 +80,7 @@ Outcome<std::shared_ptr<TrustedVo>> make_trusted(Bundle bundle, std::string_view
     auto vo = std::make_shared<TrustedVo>();
     vo->fingerprint = fingerprint;
     vo->bundle = std::move(bundle);
-    auto policy = parse_policy(vo->bundle.policy, "policy of VO " + vo->bundle.vo.name);
+    auto policy = parse_compact_policy(vo->bundle.policy, "policy of VO " + vo->bundle.vo.name);
     if (!policy) return std::unexpected(policy.error());
     vo->policy = *std::move(policy);
     std::vector<Member>& members = vo->bundle.members;
