@@ -16,13 +16,12 @@ Outcome<std::string> canonical_policy(std::string_view text) {
         .transform([](const Json& policy) { return policy.format(); });
 }
 
-template <typename Record>
-Outcome<void> add_record(const std::string& value, uint32_t block_size,
-                         Outcome<Record> (*read)(const JsonNode&, uint32_t), std::vector<Record>& into) {
+template <typename Record, typename Read>
+Outcome<void> add_record(const std::string& value, Read read, std::vector<Record>& into) {
     const auto json = Json::parse(value, {.bytes = kRegistryValueMax}, "authority's record");
     if (!json) return std::unexpected(json.error());
     const JsonNode root = json->root();
-    auto record = read(root, block_size);
+    auto record = read(root);
     if (!record) return std::unexpected(record.error());
     into.push_back(*std::move(record));
     return {};
@@ -34,11 +33,18 @@ Outcome<void> note_change(std::string_view key, const std::optional<std::string>
     const std::string_view sort = key.substr(0, key.find('/'));
     const std::string name(key.substr(std::min(key.size(), sort.size() + 1)));
     if (sort == "member") {
-        if (value) return add_record<Member>(*value, block, read_member, delta.members);
+        if (value)
+            return add_record(*value, [block](const JsonNode& node) { return read_member(node, block); }, delta.members);
         delta.members_gone.push_back(name);
     } else if (sort == "group") {
-        if (value) return add_record<Group>(*value, block, read_group, delta.groups);
+        if (value)
+            return add_record(*value, [block](const JsonNode& node) { return read_group(node, block); }, delta.groups);
         delta.groups_gone.push_back(name);
+    } else if (sort == "node") {
+        if (value) return add_record(*value, read_node, delta.nodes);
+        delta.nodes_gone.push_back(name);
+    } else if (sort == "revoked-identity" && value) {
+        return add_record(*value, read_identity, delta.identities);
     } else if (sort == "revoked") {
         (value ? delta.revoked : delta.revoked_gone).push_back(name);
     } else if (sort == "policy" && value) {

@@ -238,6 +238,16 @@ void BundleFollower::finish(const AttemptPtr& attempt, Outcome<void> outcome) {
         attempt->taken(outcome ? Outcome<std::string>(attempt->vo) : std::unexpected(outcome.error()));
 }
 
+// Once, when a server that does not answer has let the bundle come to the last quarter of its life.
+void BundleFollower::warn_of_age(Entry& entry, const std::string& vo) const {
+    const TrustedVo* const trusted = trust_.find(vo);
+    if (trusted == nullptr || entry.said_old) return;
+    const Bundle& bundle = trusted->bundle;
+    if (now_seconds() < bundle.not_after - (bundle.not_after - bundle.issued) / 4) return;
+    entry.said_old = true;
+    log(Level::warning, "bundle grows old", {{"vo", vo}, {"expires", format_time(bundle.not_after)}});
+}
+
 // Lines in the log on changes only: a server that is away is asked every half minute.
 void BundleFollower::note(Entry& entry, const std::string& vo, const Attempt& attempt,
                           const Outcome<void>& outcome) {
@@ -250,11 +260,13 @@ void BundleFollower::note(Entry& entry, const std::string& vo, const Attempt& at
             log(Level::warning, "bundle not fetched", {{"vo", vo}, {"reason", outcome.error().message}});
         }
         state.error = outcome.error().message;
+        warn_of_age(entry, vo);
         return;
     }
     state.asked = now_seconds();
     state.failing_since = {};
     state.error.clear();
+    entry.said_old = false;
     state.source = attempt.source;
     if (failed_before) log(Level::notice, "bundle fetched again", {{"vo", vo}, {"url", state.source}});
     if (!source_before.empty() && source_before != state.source)

@@ -58,7 +58,7 @@ class BundleFollower {
         std::string fingerprint;
         std::map<std::string, Validators> validators = {};  // by URL, of what is taken
         std::vector<Done> waiting = {};
-        bool asking = false;
+        bool asking = false, said_old = false;
         EventSource timer = {};
     };
     struct Attempt;  // one round over the sources
@@ -73,6 +73,7 @@ class BundleFollower {
                       Outcome<TakenBundle> taken);
     void next_source(const AttemptPtr& attempt, const Failure& failed);
     void finish(const AttemptPtr& attempt, Outcome<void> outcome);
+    void warn_of_age(Entry& entry, const std::string& vo) const;
     void note(Entry& entry, const std::string& vo, const Attempt& attempt, const Outcome<void>& outcome);
     FetchRequest make_request(const Attempt& attempt) const;
     std::vector<std::string> sources_of(const std::string& vo, const std::string& url) const;

@@ -44,10 +44,15 @@ Outcome<void> check_names(const TrustedVo& vo) {
 // What the uid ledger does not know yet.
 std::vector<uint32_t> find_fresh(const TrustedVo& next, const TrustedVo* base) {
     std::vector<uint32_t> fresh;
+    static const std::vector<Member> nobody;
+    const std::vector<Member>& known = base == nullptr ? nobody : base->bundle.members;
+    size_t at = 0;  // both are sorted by name
     for (uint32_t i = 0; i < next.bundle.members.size(); ++i) {
         const Member& member = next.bundle.members[i];
-        const Member* const known = base == nullptr ? nullptr : base->find_member(member.name);
-        if (known == nullptr || known->number != member.number || known->id != member.id) fresh.push_back(i);
+        while (at < known.size() && known[at].name < member.name) ++at;
+        const bool same = at < known.size() && known[at].name == member.name &&
+                          known[at].number == member.number && known[at].id == member.id;
+        if (!same) fresh.push_back(i);
     }
     return fresh;
 }

@@ -25,7 +25,6 @@ struct Login {
         vo.bundle = SampleVo().bundle;
         vo.policy = must(parse_policy("- {allow: all}", "policy of VO physics"));
         vo.base = kUidMin;
-        for (const Member& member : vo.bundle.members) vo.members.emplace(member.name, &member);
         credential.attributes = {"physics", vo.bundle.members[0].id, "user1", 1, {"analysis"}, {}};
         credential.serial = "4a0002";
         credential.not_before = kNow;
