@@ -30,7 +30,7 @@ struct BundleDelta {
     VoRecord vo;
     uint64_t since = 0;   // serial of the content that it starts from
     uint64_t serial = 0;  // of the content that it leads to; at least since
-    std::chrono::sys_seconds issued, not_after;
+    std::chrono::sys_seconds issued{}, not_after{};
     ContentDigest digest{};  // of the content that it leads to
     std::vector<Member> members = {};
     std::vector<std::string> members_gone = {};

@@ -145,7 +145,7 @@ TEST_CASE_METHOD(DaemonFixture, "what changes the node is root's to ask") {
         CHECK_THAT(ask(method, parameters, kTestUid), ContainsSubstring(R"("code":"denied")"));
     CHECK_THAT(ask("org.xtreemos.Trust.Apply", apply), ContainsSubstring("no bundle came with the call"));
     CHECK_THAT(ask("org.xtreemos.Trust.Remove", vo), ContainsSubstring("is not trusted here"));
-    CHECK_THAT(ask("org.xtreemos.Trust.Apply", vo), ContainsSubstring("InvalidParameter"));
+    CHECK_THAT(ask("org.xtreemos.Trust.Refresh", apply), ContainsSubstring("InvalidParameter"));
 }
 
 TEST_CASE_METHOD(DaemonFixture, "everybody may ask what is no secret, and sees the own sessions only") {

@@ -100,6 +100,10 @@ TEST_CASE("the VO's word counts over the credential's") {
         CHECK(login.refusal() == "");
         login.vo.bundle.not_after = login.now - kClockSkew;
         CHECK_THAT(login.refusal(), ContainsSubstring("is stale since"));
+        login.vo.grace = 10min;  // the owner bears it
+        CHECK(login.refusal().empty());
+        login.vo.bundle.not_after = login.now - kClockSkew - 10min;
+        CHECK_THAT(login.refusal(), ContainsSubstring("is stale since"));
     }
     SECTION("its policy") {
         login.vo.policy =
