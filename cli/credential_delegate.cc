@@ -12,6 +12,7 @@
 #include "common/encoding.h"
 #include "common/ssh/ssh_cert.h"
 #include "common/ssh/wrapped_credential.h"
+#include "libxos/login_name.h"
 
 namespace xos {
 namespace {
