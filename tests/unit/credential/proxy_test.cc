@@ -1,5 +1,7 @@
 #include "common/credential/proxy.h"
 
+#include <openssl/conf.h>
+
 #include <catch2/catch_test_macros.hpp>
 #include <fstream>
 
@@ -81,10 +83,13 @@ struct CraftedProxy {
     static void add(X509* proxy, int nid, const char* value) {
         X509V3_CTX context;
         X509V3_set_ctx(&context, nullptr, proxy, nullptr, nullptr, 0);
-        X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, &context, nid, value);
+        CONF* const empty = NCONF_new(nullptr);  // proxyCertInfo is not read without one
+        X509V3_set_nconf(&context, empty);
+        X509_EXTENSION* extension = X509V3_EXT_nconf_nid(empty, &context, nid, value);
         REQUIRE(extension);
         X509_add_ext(proxy, extension, -1);
         X509_EXTENSION_free(extension);
+        NCONF_free(empty);
     }
 };
 
