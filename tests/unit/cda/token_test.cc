@@ -85,9 +85,9 @@ TEST_CASE("tokens that libscitokens makes are read, of both profiles") {
 
 TEST_CASE("none, HS256 with the public key and every other algorithm are refused by name") {
     TokenVo vo;
-    CHECK(vo.refusal(unsigned_token(header("none", "r"), claims())).contains("no signature"));
-    CHECK(vo.refusal(unsigned_token(header("none", "r"), claims()) + "AA")
-              .contains("wrong algorithm: \"none\""));
+    for (const char* signature : {"", "AA"})
+        CHECK(vo.refusal(unsigned_token(header("none", "r"), claims()) + signature)
+                  .contains("wrong algorithm: \"none\""));
     for (const char* odd : {"None", "nOnE", "NONE", "", "RS256 ", "rs256", "RS512", "PS256", "ES384", "EdDSA",
                             "HS256", "HS512"})
         CHECK(vo.refusal(vo.rsa.sign(header(odd, "r"), claims())).starts_with("wrong algorithm: \""));
