@@ -4,6 +4,7 @@
 //     vo/NAME/head              serial of the content; the next numbers, which only grow
 //     vo/NAME/member/USER       vo/NAME/group/GROUP       vo/NAME/policy
 //     vo/NAME/revoked/SERIAL    until when it matters     issued/SERIAL       to whom
+//     vo/NAME/issuer/URL        whose tokens are exchanged here (cda/token_issuer.h)
 //     vo/NAME/change/SERIAL     which keys below vo/NAME/ the commit changed that led to this content serial
 //
 // Every change of a VO's content is one commit that also moves its head on: two writers cannot give one
@@ -50,6 +51,8 @@ inline constexpr uint64_t kChangesKept = 4096;
 class VoRegistry {
   public:
     explicit VoRegistry(Registry& registry) : registry_(registry) {}
+
+    Registry& registry() { return registry_; }  // for what lies beside a VO's content
 
     Outcome<std::vector<std::string>> list_vos();
     // Errc::not_found, with what to do, where there is none.
