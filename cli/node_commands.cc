@@ -1,9 +1,9 @@
-// xos node status, node reload, policy explain, session list: the node seen by its owner and its users.
+// xos node status, node reload, session list: the node seen by its owner and its users.
 #include <cstdio>
 #include <ctime>
-#include <memory>
 
 #include "cli/commands.h"
+#include "cli/trusted_view.h"
 #include "cli/varlink_call.h"
 
 namespace xos {
@@ -35,6 +35,12 @@ Outcome<int> status() {
     const JsonNode root = answer->root();
     std::printf("xosd %s: %llu VOs, %llu accounts, %llu sessions\n", text(root, "version").c_str(),
                 number(root, "vos"), number(root, "accounts"), number(root, "sessions"));
+    const auto vos = list_trusted_vos();
+    if (!vos) return std::unexpected(vos.error());
+    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    for (const TrustedView& vo : *vos)
+        for (const std::string& warning : warnings_of(vo, now))
+            std::printf("warning: VO %s: %s\n", vo.vo.c_str(), warning.c_str());
     return kExitOk;
 }
 
@@ -43,18 +49,6 @@ Outcome<int> reload() {
     if (!answer) return std::unexpected(answer.error());
     std::puts("the configuration is in force");
     return kExitOk;
-}
-
-Outcome<int> explain(const std::string& login, const std::string& action) {
-    const auto answer =
-        call_node("org.xtreemos.Node.Explain",
-                  JsonObject().set("login", Json::string(login)).set("action", Json::string(action)).build());
-    if (!answer) return std::unexpected(answer.error());
-    const JsonNode root = answer->root();
-    const auto permit = root.boolean("permit");
-    if (!permit) return std::unexpected(permit.error());
-    std::printf("%s: %s\n", *permit ? "permitted" : "denied", text(root, "reason").c_str());
-    return *permit ? kExitOk : kExitFailure;
 }
 
 Outcome<int> list_sessions() {
@@ -83,12 +77,6 @@ void add_node_commands(CommandTable& table) {
     table.add("node status", "Show what xosd on this machine serves", status);
     table.add("node reload", "Read /etc/xos/node.yaml again (root)", reload);
     table.add("session list", "List the sessions of VO users on this node", list_sessions);
-    const auto login = std::make_shared<std::string>(), action = std::make_shared<std::string>();
-    table
-        .add("policy explain", "What both policies say of a user's action here, and which rule decides",
-             [login, action] { return explain(*login, *action); })
-        .required("LOGIN", *login, "")
-        .required("ACTION", *action, "");
 }
 
 }  // namespace xos
