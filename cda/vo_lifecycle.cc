@@ -24,6 +24,11 @@ uint32_t first_block(std::string_view name, uint32_t blocks) {
 
 }  // namespace
 
+Outcome<void> check_lifetime(std::chrono::days lifetime) {
+    if (lifetime >= std::chrono::days(1) && lifetime <= kLifetimeMax) return {};
+    return failure(Errc::invalid, "a VO lives 1 to {} days", kLifetimeMax.count());
+}
+
 Outcome<uint32_t> Authority::choose_uid_base(std::string_view name) {
     constexpr uint32_t kBlocks = (kUidMax - kUidMin + 1) / kBlockSize;
     const auto names = records_.list_vos();
@@ -48,8 +53,7 @@ Outcome<VoSummary> Authority::create_vo(std::string_view name, const VoOptions& 
     if (!is_vo_name(name))
         return failure(Errc::invalid, "\"{}\" is no VO name: expected one such as physics or bio.example.org",
                        name);
-    if (options.lifetime < std::chrono::days(1) || options.lifetime > kLifetimeMax)
-        return failure(Errc::invalid, "a VO lives 1 to {} days", kLifetimeMax.count());
+    if (auto good = check_lifetime(options.lifetime); !good) return std::unexpected(good.error());
     if (const auto there = records_.read_vo(name); there || there.error().code != Errc::not_found)
         return there ? failure(Errc::exists, "the VO {} exists already", name)
                      : std::unexpected(there.error());
@@ -64,14 +68,17 @@ Outcome<VoSummary> Authority::create_vo(std::string_view name, const VoOptions& 
     const auto base = options.uid_base ? Outcome<uint32_t>(*options.uid_base) : choose_uid_base(name);
     if (!base) return std::unexpected(base.error());
     record.uid_base = *base;
-    const auto keys = keys_.create(record.id);
+    const auto keys = keys_.create(record.id, !options.keep_vo_key);
     if (!keys) return std::unexpected(keys.error());
 
     const auto finish = [&]() -> Outcome<void> {
+        if (options.keep_vo_key)
+            if (auto kept = options.keep_vo_key(keys->vo); !kept) return kept;
         auto ca = create_ca(name, keys->ca, record.not_before, record.not_after);
         if (!ca) return std::unexpected(ca.error());
         record.ca_certificate = std::move(*ca);
         record.registrar_key = keys->registrar.public_bytes();
+        record.host_ca = keys->host.public_bytes();
         identity.vo_key = keys->vo.public_bytes();
         auto statement = sign_vo_record(record, keys->vo);
         if (!statement) return std::unexpected(statement.error());
@@ -85,6 +92,13 @@ Outcome<VoSummary> Authority::create_vo(std::string_view name, const VoOptions& 
     return show_vo(name);
 }
 
+Outcome<VoIdentity> Authority::read_living_vo(std::string_view vo) {
+    auto identity = records_.read_vo(vo);
+    if (identity && identity->record.dissolved)
+        return failure(Errc::denied, "the VO {} was dissolved: nothing of it changes any more", vo);
+    return identity;
+}
+
 Outcome<VoSummary> Authority::show_vo(std::string_view name) {
     auto identity = records_.read_vo(name);
     if (!identity) return std::unexpected(identity.error());
@@ -93,7 +107,8 @@ Outcome<VoSummary> Authority::show_vo(std::string_view name) {
     const auto members = records_.list_members(identity->record);
     if (!members) return std::unexpected(members.error());
     std::string fingerprint = key_fingerprint(identity->vo_key);
-    return VoSummary{std::move(*identity), std::move(fingerprint), head->value.serial, members->size()};
+    const bool here = keys_.load(identity->record.id, KeyRole::vo).has_value();
+    return VoSummary{std::move(*identity), std::move(fingerprint), head->value.serial, members->size(), here};
 }
 
 // Errc::conflict where the content changed while it was read.
@@ -109,6 +124,14 @@ Outcome<Bundle> Authority::read_bundle(const VoIdentity& identity, std::chrono::
     if (!revoked) return std::unexpected(revoked.error());
     auto policy = records_.read_policy(vo.name);
     if (!policy) return std::unexpected(policy.error());
+    auto identities = records_.list_revoked_identities(vo.name);
+    if (!identities) return std::unexpected(identities.error());
+    auto voms = records_.read_voms(vo.name);
+    if (!voms) return std::unexpected(voms.error());
+    auto crls = records_.list_crls(vo.name);
+    if (!crls) return std::unexpected(crls.error());
+    auto nodes = records_.list_nodes(vo.name);
+    if (!nodes) return std::unexpected(nodes.error());
     const auto again = records_.read_head(vo.name);
     if (!again) return std::unexpected(again.error());
     if (again->revision != head->revision)
@@ -120,7 +143,28 @@ Outcome<Bundle> Authority::read_bundle(const VoIdentity& identity, std::chrono::
                   std::move(*members),
                   std::move(*groups),
                   std::move(*revoked),
-                  std::move(policy->value)};
+                  std::move(policy->value),
+                  std::move(*identities),
+                  voms->revision != 0 ? std::optional(std::move(voms->value)) : std::nullopt,
+                  std::move(*crls),
+                  std::move(*nodes)};
+}
+
+// What a dissolved VO says: nobody is a member, and what was certified is revoked.
+Outcome<Bundle> Authority::read_last_bundle(const VoIdentity& identity, std::chrono::sys_seconds now) {
+    const VoRecord& vo = identity.record;
+    const auto head = records_.read_head(vo.name);
+    if (!head) return std::unexpected(head.error());
+    auto revoked = records_.list_issued(vo.name, now - kRevokedMargin);
+    if (!revoked) return std::unexpected(revoked.error());
+    Bundle bundle;
+    bundle.vo = vo;
+    bundle.serial = head->value.serial;
+    bundle.issued = now;
+    bundle.not_after = std::min(now + vo.bundle_lifetime, vo.not_after);
+    bundle.groups = {{kMembersGroup, 0}};
+    bundle.revoked_serials = std::move(*revoked);
+    return bundle;
 }
 
 Outcome<std::string> Authority::export_bundle(std::string_view name, std::chrono::sys_seconds now) {
@@ -131,7 +175,9 @@ Outcome<std::string> Authority::export_bundle(std::string_view name, std::chrono
                        format_time(identity->record.not_after));
     const auto registrar = keys_.load(identity->record.id, KeyRole::registrar);
     if (!registrar) return std::unexpected(registrar.error());
-    const auto bundle = repeat_on_conflict([&] { return read_bundle(*identity, now); });
+    const auto bundle = repeat_on_conflict([&] {
+        return identity->record.dissolved ? read_last_bundle(*identity, now) : read_bundle(*identity, now);
+    });
     if (!bundle) return std::unexpected(bundle.error());
     return seal_bundle(*bundle, identity->statement, identity->vo_key, *registrar);
 }
@@ -146,7 +192,7 @@ Outcome<void> Authority::try_set_policy(std::string_view vo, const std::string& 
 }
 
 Outcome<void> Authority::set_policy(std::string_view vo, std::string_view text) {
-    if (const auto identity = records_.read_vo(vo); !identity) return std::unexpected(identity.error());
+    if (const auto identity = read_living_vo(vo); !identity) return std::unexpected(identity.error());
     const auto policy = compile_policy(text);
     if (!policy) return std::unexpected(policy.error());
     return repeat_on_conflict([&] { return try_set_policy(vo, *policy); });
