@@ -178,6 +178,7 @@ void JobService::restart(uint32_t uid, uint64_t id, uint64_t generation, OnJob d
         // it makes a running job, as a submission does
         if (auto owner = authorize(uid, {Action::submit, Action::checkpoint}); !owner)
             return done(std::unexpected(owner.error()));
+    if (auto serves = check_vo_serves(job->uid); !serves) return done(std::unexpected(serves.error()));
     if (auto room = check_quota(job->uid); !room) return done(std::unexpected(room.error()));
     if (generation == 0) generation = job->generation;
     if (generation == 0)
