@@ -13,15 +13,24 @@ void add_job_commands(CommandTable& table);
 void add_job_run_commands(CommandTable& table);
 void add_login_command(CommandTable& table);
 void add_node_commands(CommandTable& table);
+void add_resource_commands(CommandTable& table);
 void add_trust_commands(CommandTable& table);
 void add_logout_command(CommandTable& table);
 void add_whoami_command(CommandTable& table);
 
 // In the order of xos --help.
 inline constexpr void (*kCommands[])(CommandTable&) = {
-    add_login_command,           add_logout_command,     add_whoami_command, add_credential_request_command,
-    add_credential_show_command, add_job_run_commands,   add_job_commands,   add_node_commands,
-    add_trust_commands,          add_authority_commands,
+    add_login_command,
+    add_logout_command,
+    add_whoami_command,
+    add_credential_request_command,
+    add_credential_show_command,
+    add_job_run_commands,
+    add_job_commands,
+    add_node_commands,
+    add_trust_commands,
+    add_resource_commands,
+    add_authority_commands,
 };
 
 }  // namespace xos
