@@ -14,6 +14,8 @@ void add_job_run_commands(CommandTable& table);
 void add_login_command(CommandTable& table);
 void add_node_commands(CommandTable& table);
 void add_resource_commands(CommandTable& table);
+void add_policy_commands(CommandTable& table);
+void add_policy_explain_command(CommandTable& table);
 void add_trust_commands(CommandTable& table);
 void add_logout_command(CommandTable& table);
 void add_whoami_command(CommandTable& table);
@@ -30,6 +32,8 @@ inline constexpr void (*kCommands[])(CommandTable&) = {
     add_node_commands,
     add_trust_commands,
     add_resource_commands,
+    add_policy_explain_command,
+    add_policy_commands,
     add_authority_commands,
 };
 
