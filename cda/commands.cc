@@ -98,11 +98,11 @@ Outcome<std::string> read_all(int fd, size_t max) {
     for (;;) {
         const ssize_t count = read(fd, buffer, sizeof buffer);
         if (count < 0 && errno == EINTR) continue;
-        if (count < 0) return failure_errno(errno, "cannot read standard input");
+        if (count < 0) return failure_errno(errno, "cannot read the input");
         if (count == 0) return text;
         text.append(buffer, static_cast<size_t>(count));
         if (text.size() > max)
-            return failure(Errc::invalid, "standard input has more than the {} bytes allowed", max);
+            return failure(Errc::invalid, "the input has more than the {} bytes allowed", max);
     }
 }
 

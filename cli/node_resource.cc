@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/sysinfo.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -47,19 +45,6 @@ Outcome<Ed25519Public> read_own_host_key(const std::string& path) {
 }
 
 }  // namespace
-
-ThisMachine probe_machine() {
-    ThisMachine machine;
-    utsname names{};
-    if (uname(&names) == 0) machine.name = names.nodename;
-    std::ranges::transform(machine.name, machine.name.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    machine.cpus = static_cast<uint32_t>(std::max(0L, sysconf(_SC_NPROCESSORS_ONLN)));
-    struct sysinfo info{};
-    if (sysinfo(&info) == 0) machine.memory = info.totalram * info.mem_unit / (1024 * 1024);
-    return machine;
-}
 
 Outcome<NodeResource> NodeResource::open(const std::string& vo, const std::string& directory) {
     if (!is_vo_name(vo)) return failure(Errc::invalid, "\"{}\" is no VO name", vo);

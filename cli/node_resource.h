@@ -16,14 +16,6 @@ namespace xos {
 
 inline constexpr char kSshHostKey[] = "/etc/ssh/ssh_host_ed25519_key.pub";
 
-// The machine's name in lower case, its processors and memory, as far as the kernel tells.
-struct ThisMachine {
-    std::string name;
-    uint32_t cpus = 0;
-    uint64_t memory = 0;  // MiB
-};
-ThisMachine probe_machine();
-
 class NodeResource {
   public:
     // directory is made where it is absent.

@@ -1,4 +1,5 @@
 // xos resource request, install, forget: this machine as a node of a VO (for its owner, root).
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -7,6 +8,7 @@
 #include "cli/node_resource.h"
 #include "cli/output_file.h"
 #include "cli/varlink_call.h"
+#include "common/first_failure.h"
 
 namespace xos {
 namespace {
@@ -45,18 +47,42 @@ Outcome<void> reload_node() {
     return {};
 }
 
+// What xosd says of this machine, and the command's words in the place of that.
+Outcome<NodeRecord> describe_machine(const Options& options) {
+    const auto answer = call_node("org.xtreemos.Node.Identify", JsonObject().build());
+    if (!answer) return std::unexpected(answer.error());
+    const JsonNode root = answer->root();
+    NodeRecord node;
+    FirstFailure first;
+    first.take(node.name, root.string("name", kHostNameMax));
+    first.take(node.attributes.site, root.string("site", kHostNameMax));
+    first.take(node.attributes.cpus, root.integer("cpus", 0, UINT32_MAX));
+    first.take(node.attributes.memory, root.integer("memory", 0, kSerialMax));
+    const auto tags = root.field("tags");
+    if (!tags) return std::unexpected(tags.error());
+    const auto count = tags->array(kTagsMax);
+    if (!count) return std::unexpected(count.error());
+    for (size_t i = 0; i < *count; ++i) {
+        std::string tag;
+        first.take(tag, tags->at(i).string(kHostNameMax));
+        node.attributes.tags.push_back(std::move(tag));
+    }
+    if (first) return first.get();
+    if (!options.name.empty()) node.name = options.name;
+    if (!options.site.empty()) node.attributes.site = options.site;
+    if (!options.tags.empty()) node.attributes.tags = options.tags;
+    if (options.cpus != 0)
+        node.attributes.cpus = static_cast<uint32_t>(std::min<uint64_t>(options.cpus, UINT32_MAX));
+    if (options.memory != 0) node.attributes.memory = options.memory;
+    return node;
+}
+
 Outcome<int> request(const Options& options) {
-    const ThisMachine machine = probe_machine();
-    NodeAttributes attributes;
-    attributes.site = options.site;
-    attributes.tags = options.tags;
-    attributes.cpus = options.cpus != 0 ? static_cast<uint32_t>(std::min<uint64_t>(options.cpus, UINT32_MAX))
-                                        : machine.cpus;
-    attributes.memory = options.memory != 0 ? options.memory : machine.memory;
+    const auto node = describe_machine(options);
+    if (!node) return std::unexpected(node.error());
     const auto resource = NodeResource::open(options.vo);
     if (!resource) return std::unexpected(resource.error());
-    const auto text = resource->make_request(options.name.empty() ? machine.name : options.name, attributes,
-                                             options.host_key);
+    const auto text = resource->make_request(node->name, node->attributes, options.host_key);
     if (!text) return std::unexpected(text.error());
     if (auto written = write_output(options.output, *text); !written) return std::unexpected(written.error());
     return kExitOk;
@@ -111,11 +137,11 @@ void add_resource_commands(CommandTable& table) {
              [options] { return request(*options); })
         .required("VO", options->vo, "")
         .option("-o,--output", options->output, "file for the request; - (the default) is standard output")
-        .option("--name", options->name, "what members give to ssh; the host name where absent")
+        .option("--name", options->name, "what members give to ssh; as xos-node.yaml(5) and the machine say where absent, like the rest")
         .option("--site", options->site, "where it stands")
         .option("--tag", options->tags, "what it is good for; may be repeated")
-        .option("--cpus", options->cpus, "processors; those there are where absent")
-        .option("--memory", options->memory, "MiB; what there is where absent")
+        .option("--cpus", options->cpus, "processors")
+        .option("--memory", options->memory, "MiB")
         .option("--host-key", options->host_key, "the public SSH host key (Ed25519)");
     table
         .add("resource install", "Make this machine a node of a VO, with the answer to its request (root)",

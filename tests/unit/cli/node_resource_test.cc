@@ -138,9 +138,6 @@ TEST_CASE("a machine without an Ed25519 host key, or with an unsafe folder, is t
     CHECK_FALSE(NodeResource::open("../x", machine.resources));
     REQUIRE(chmod(machine.resources.c_str(), 0777) == 0);
     CHECK_FALSE(NodeResource::open("physics", machine.resources));
-    const ThisMachine probed = probe_machine();
-    CHECK(probed.cpus > 0);
-    CHECK(probed.memory > 0);
 }
 
 TEST_CASE("ssh knows the nodes of a VO by its host CA") {
