@@ -21,6 +21,8 @@ struct Arguments {
     std::string node;  // the second word of commands about nodes
     std::string uid_base;
     int days = 365;
+    uint64_t since = 0;  // a serial; 0: the whole
+    bool zstd = false;
     std::string lifetime;  // empty: kCredentialLifetime
     std::vector<std::string> groups, roles, dropped_groups, dropped_roles;
     std::string issuer;  // of the identities below
@@ -42,6 +44,7 @@ class CommandOptions {
   public:
     CommandOptions& text(const char* name, std::string& value, const char* description);
     CommandOptions& number(const char* name, int& value, const char* description);
+    CommandOptions& number(const char* name, uint64_t& value, const char* description);
     CommandOptions& flag(const char* name, bool& value, const char* description);
     CommandOptions& repeated(const char* name, std::vector<std::string>& values, const char* description);
     // One more word that is needed.
@@ -63,6 +66,8 @@ class Declarations {
     // argument: what the first word is called in the help; nullptr where it takes none.
     CommandOptions command(CLI::App* group, const char* name, const char* description, const char* argument,
                            Run run);
+    // The commands about issuers of tokens, which keep their words themselves.
+    void issuers(CLI::App* vo);
     Arguments& arguments() { return *arguments_; }
 
   private:

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "cda/command_line.h"
+#include "cda/issuer_commands.h"
 #include "libxos/names.h"
 
 namespace xos {
@@ -53,12 +54,21 @@ CommandOptions Declarations::command(CLI::App* group, const char* name, const ch
     return CommandOptions(*command);
 }
 
+void Declarations::issuers(CLI::App* vo) {
+    declare_issuer_commands(*vo, line_);
+}
+
 CommandOptions& CommandOptions::text(const char* name, std::string& value, const char* description) {
     app_->add_option(name, value, description);
     return *this;
 }
 
 CommandOptions& CommandOptions::number(const char* name, int& value, const char* description) {
+    app_->add_option(name, value, description);
+    return *this;
+}
+
+CommandOptions& CommandOptions::number(const char* name, uint64_t& value, const char* description) {
     app_->add_option(name, value, description);
     return *this;
 }

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "cda/command_line.h"
+#include "common/compression.h"
 #include "common/ssh/host_cert.h"
 
 namespace xos {
@@ -58,7 +59,11 @@ Outcome<std::string> list_vos(Authority& authority, const Arguments&) {
 }
 
 Outcome<std::string> export_vo(Authority& authority, const Arguments& arguments) {
-    return authority.export_bundle(arguments.name, current_time());
+    auto file = arguments.since == 0
+                    ? authority.export_bundle(arguments.name, current_time())
+                    : authority.export_delta(arguments.name, arguments.since, current_time());
+    if (!file || !arguments.zstd) return file;
+    return compress_text(*file);
 }
 
 Outcome<std::string> set_policy(Authority& authority, const Arguments& arguments) {
@@ -98,7 +103,11 @@ void declare_vo_commands(Declarations& all) {
                 "descriptor of the passphrase that encrypts it");
     all.command(vo, "show", "what it is, with the fingerprint that nodes pin", "NAME", show_vo);
     all.command(vo, "list", "the VOs of this authority", nullptr, list_vos);
-    all.command(vo, "export", "write the signed bundle to standard output", "NAME", export_vo);
+    all.issuers(vo);
+    all.command(vo, "export", "write the signed bundle to standard output", "NAME", export_vo)
+        .number("--since", all.arguments().since,
+                "only what changed since this serial; the whole where that is too long ago")
+        .flag("--zstd", all.arguments().zstd, "compressed, for a web server");
     declare_vo_record_commands(all, vo);
     declare_grid_commands(all, vo);
     CLI::App* const policy = all.group("policy", "the VO's rules");

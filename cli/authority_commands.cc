@@ -58,7 +58,9 @@ const std::vector<AuthorityCommand> kVoCommands = {
     {.words = "vo export",
      .description = "Write the signed bundle that nodes need",
      .arguments = {"VO"},
-     .output = "the bundle"},
+     .output = "the bundle",
+     .options = {{"--since", "only what changed since this serial"},
+                 {"--zstd", "compressed, for a web server", flag}}},
     {.words = "policy set", .description = "Set the policy of a VO", .arguments = {"VO"}, .input = "POLICY"},
 };
 
