@@ -21,6 +21,7 @@ struct CredentialView {
     std::string serial;
     std::string fingerprint;
     std::chrono::sys_seconds not_before, not_after;
+    std::optional<GridClaims> grid = std::nullopt;  // of a VOMS proxy: shown by grid_view.h
 };
 
 // The first certificate of a PEM chain.
