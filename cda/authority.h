@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "cda/key_directory.h"
+#include "cda/token_issuer.h"
 #include "cda/vo_policy.h"
 #include "cda/vo_registry.h"
 #include "common/credential/xos_cert.h"
@@ -55,6 +56,18 @@ class Authority {
                                     std::chrono::seconds lifetime, std::chrono::sys_seconds now);
     // serial: lower-case hexadecimal, as `xos whoami` shows it. The name of whom it belonged to.
     Outcome<std::string> revoke(std::string_view serial);
+
+    // Nothing where there is no such member; user is the name without @vo.
+    Outcome<std::optional<Member>> find_member(std::string_view vo, std::string_view user);
+
+    // Issuers of JSON web tokens (cda/token_exchange.h). Whether the issuer is new; a known one is replaced.
+    Outcome<bool> add_issuer(std::string_view vo, const TokenIssuer& issuer);
+    Outcome<void> remove_issuer(std::string_view vo, std::string_view url);
+    Outcome<std::vector<TokenIssuer>> list_issuers(std::string_view vo);
+    Outcome<std::optional<TokenIssuer>> find_issuer(std::string_view vo, std::string_view url);
+    // Values of a claim with login names, bound to the members who have these names now.
+    Outcome<std::vector<ClaimMapping>> bind_mappings(
+        std::string_view vo, const std::vector<std::pair<std::string, std::string>>& wanted);
 
   private:
     Outcome<uint32_t> choose_uid_base(std::string_view name);

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <memory>
 
+#include "cda/issuer_commands.h"
 #include "libxos/names.h"
 
 namespace xos {
@@ -164,6 +165,8 @@ class Declarations {
   public:
     Declarations(CLI::App& app, CommandLine& line) : app_(app), line_(line) {}
 
+    void issuers(CLI::App* vo) { declare_issuer_commands(*vo, line_); }
+
     CLI::App* group(const char* name, const char* description) {
         return app_.add_subcommand(name, description)->require_subcommand(1);
     }
@@ -193,6 +196,7 @@ void declare_vo(Declarations& all) {
     create->add_option("--lifetime", all.arguments().days, "days until it ends (365)");
     all.command(vo, "show", "what it is, with the fingerprint that nodes pin", "NAME", show_vo);
     all.command(vo, "list", "the VOs of this authority", nullptr, list_vos);
+    all.issuers(vo);
     all.command(vo, "export", "write the signed bundle to standard output", "NAME", export_vo);
     CLI::App* const policy = all.group("policy", "the VO's rules");
     all.command(policy, "set", "take the rules (JSON) from standard input", "VO", set_policy);

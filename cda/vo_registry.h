@@ -4,6 +4,7 @@
 //     vo/NAME/head              serial of the content; the next numbers, which only grow
 //     vo/NAME/member/USER       vo/NAME/group/GROUP       vo/NAME/policy
 //     vo/NAME/revoked/SERIAL    until when it matters     issued/SERIAL       to whom
+//     vo/NAME/issuer/URL        whose tokens are exchanged here (cda/token_issuer.h)
 //
 // Every change of a VO's content is one commit that also moves its head on: two writers cannot give one
 // number twice, and a content serial names one content. Process: xos-cda. Trusts: the registry's file for
@@ -46,6 +47,8 @@ struct IssuedRecord {
 class VoRegistry {
   public:
     explicit VoRegistry(Registry& registry) : registry_(registry) {}
+
+    Registry& registry() { return registry_; }  // for what lies beside a VO's content
 
     Outcome<std::vector<std::string>> list_vos();
     // Errc::not_found, with what to do, where there is none.

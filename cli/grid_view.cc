@@ -39,6 +39,7 @@ Outcome<CredentialView> read_grid_credential(std::string_view chain_pem) {
     view.not_before = chain->not_before;
     view.not_after = chain->not_after;
     view.grid = std::move(chain->claims);
+    view.chain_pem = chain_pem;
     return view;
 }
 

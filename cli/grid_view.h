@@ -7,7 +7,7 @@
 
 namespace xos {
 
-// The view of a chain for which is_proxy_chain() holds; its attributes name nobody yet, since a proxy knows
+// The view of a chain for which is_grid_chain() holds; its attributes name nobody yet, since a proxy knows
 // no login name: attributes.login and vo are the caller's to set where it knows them.
 Outcome<CredentialView> read_grid_credential(std::string_view chain_pem);
 

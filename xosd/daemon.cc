@@ -76,14 +76,21 @@ Outcome<void> Daemon::listen() {
     if (!verifier_options) return std::unexpected(verifier_options.error());
     if (auto started = take(VerifierClient::start(loop.get(), *verifier_options), verifier); !started)
         return started;
-    if (auto started = take(JobService::start({loop, *database, config, *trust, *sessions}), jobs); !started)
+    if (auto started =
+            take(DelegationService::start(loop, *database, config, *trust, *verifier), delegations);
+        !started)
+        return started;
+    if (auto started =
+            take(JobService::start({loop, *database, config, *trust, *sessions, delegations.get()}), jobs);
+        !started)
         return started;
     logins = std::make_unique<LoginService>(loop, config, *trust, *sessions, *verifier);
     if (auto started = take(PamServer::start(loop, {kPamSocket, keys->uid, keys->gid}, *logins), pam);
         !started)
         return started;
     if (auto started = take(ControlServer::start(loop, kControlSocket), control); !started) return started;
-    for (const auto bind : {bind_node_methods, bind_trust_methods, bind_session_methods, bind_job_methods})
+    for (const auto bind : {bind_node_methods, bind_trust_methods, bind_session_methods,
+                            bind_credential_methods, bind_job_methods})
         if (auto bound = bind(*control, *this); !bound) return bound;
     return {};
 }

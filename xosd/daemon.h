@@ -12,6 +12,7 @@
 #include "xosd/identity/uid_ledger.h"
 #include "xosd/job/job_service.h"
 #include "xosd/node_config.h"
+#include "xosd/session/delegation_service.h"
 #include "xosd/session/login_service.h"
 #include "xosd/session/session_store.h"
 #include "xosd/shim/pam_server.h"
@@ -44,6 +45,7 @@ class Daemon {
     std::unique_ptr<SessionStore> sessions;
     std::unique_ptr<VerifierClient> verifier;
     std::unique_ptr<LoginService> logins;
+    std::unique_ptr<DelegationService> delegations;
     std::unique_ptr<JobService> jobs;
     std::unique_ptr<PamServer> pam;
     std::unique_ptr<ControlServer> control;

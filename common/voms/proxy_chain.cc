@@ -112,7 +112,7 @@ Outcome<void> find_claims(ProxyChain& chain) {
 
 }  // namespace
 
-bool is_proxy_chain(std::string_view pem) {
+bool is_grid_chain(std::string_view pem) {
     const auto ders = split_pem_chain(pem);
     if (!ders) return false;
     const auto leaf = parse_certificate(ders->front(), "");

@@ -32,7 +32,7 @@ struct ProxyChain {
 
 // Whether the first certificate of pem says that it is a proxy, or carries attributes of VOMS: then
 // read_proxy_chain() and nothing else is to judge it. False for what cannot be read.
-bool is_proxy_chain(std::string_view pem);
+bool is_grid_chain(std::string_view pem);
 
 // Whether any certificate of pem carries attributes of VOMS: what tells a VOMS proxy from one of an XOS-Cert.
 bool is_voms_chain(std::string_view pem);

@@ -65,6 +65,34 @@ const sd_varlink_interface xos_interface_session = {
                 &vl_type_LoginSession, &vl_method_ListSessions, NULL},
 };
 
+/* org.xtreemos.Credential */
+static SD_VARLINK_DEFINE_STRUCT_TYPE(DelegatedCredential, FIELD(login, STRING), FIELD(serial, STRING),
+                                     FIELD(parent, STRING), FIELD(expires, INT), FIELD(chain, STRING));
+static SD_VARLINK_DEFINE_METHOD(Delegate, IN(certificate, STRING), IN_OPTIONAL(lifetime, INT),
+                                OUT(serial, STRING), OUT(toBeSigned, STRING));
+static SD_VARLINK_DEFINE_METHOD(Complete, IN(serial, STRING), IN(signature, STRING),
+                                SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(delegated, DelegatedCredential, REQUIRED));
+static SD_VARLINK_DEFINE_METHOD(ListDelegated,
+                                SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(delegated, DelegatedCredential,
+                                                                 SD_VARLINK_ARRAY));
+static SD_VARLINK_DEFINE_METHOD(DestroyDelegated);
+
+const sd_varlink_interface xos_interface_credential = {
+    .name = "org.xtreemos.Credential",
+    .symbols =
+        {SD_VARLINK_INTERFACE_COMMENT(
+             "Credentials that members delegate to this node: a key made here, certified by theirs."),
+         &vl_type_DelegatedCredential,
+         SD_VARLINK_SYMBOL_COMMENT(
+             "Makes a key and drafts its proxy certificate (RFC 3820). certificate: the caller's OpenSSH "
+             "certificate as TYPE BASE64; lifetime: seconds, 12 h at most; toBeSigned: base64."),
+         &vl_method_Delegate,
+         SD_VARLINK_SYMBOL_COMMENT("The signature (base64, Ed25519) over the draft, within a minute."),
+         &vl_method_Complete, SD_VARLINK_SYMBOL_COMMENT("Those that hold: root sees all, others their own."),
+         &vl_method_ListDelegated, SD_VARLINK_SYMBOL_COMMENT("Ends the caller's own; its key is erased."),
+         &vl_method_DestroyDelegated, NULL},
+};
+
 /* org.xtreemos.Job */
 static SD_VARLINK_DEFINE_STRUCT_TYPE(JobStatus, FIELD(job, STRING), FIELD(login, STRING),
                                      FIELD(state, STRING), FIELD(command, STRING), FIELD(submitted, INT),

@@ -14,7 +14,7 @@ Outcome<VerifiedCredential> check_credential(const VerifyRequest& request) {
     if (!cert) return std::unexpected(cert.error());
     // A chain with a proxy goes one way only: what one check refuses is not offered to the other.
     auto credential =
-        is_proxy_chain(cert->chain_pem)
+        is_grid_chain(cert->chain_pem)
             ? check_proxy(cert->chain_pem, request)
             : verify_chain(as_bytes(cert->chain_pem), request.ca_certificate, request.vo, request.now);
     if (!credential) return credential;

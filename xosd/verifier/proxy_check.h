@@ -12,7 +12,7 @@
 
 namespace xos {
 
-// chain_pem: is_proxy_chain(). The credential has grid; whose it is, and which groups and roles it gives, is
+// chain_pem: is_grid_chain(). The credential has grid; whose it is, and which groups and roles it gives, is
 // xosd's to say. Errc::invalid, denied as check_credential().
 Outcome<VerifiedCredential> check_proxy(std::string_view chain_pem, const VerifyRequest& request);
 
