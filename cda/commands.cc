@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "cda/issuer_commands.h"
+#include "common/compression.h"
 #include "libxos/names.h"
 
 namespace xos {
@@ -77,6 +78,8 @@ struct Arguments {
     int days = 365;
     std::string lifetime;  // empty: kCredentialLifetime
     std::vector<std::string> groups, roles;
+    uint64_t since = 0;  // 0: the whole
+    bool zstd = false;
 };
 
 using Run = Outcome<std::string> (*)(Authority& authority, const Arguments& arguments);
@@ -103,7 +106,11 @@ Outcome<std::string> list_vos(Authority& authority, const Arguments&) {
 }
 
 Outcome<std::string> export_vo(Authority& authority, const Arguments& arguments) {
-    return authority.export_bundle(arguments.name, current_time());
+    auto file = arguments.since == 0
+                    ? authority.export_bundle(arguments.name, current_time())
+                    : authority.export_delta(arguments.name, arguments.since, current_time());
+    if (!file || !arguments.zstd) return file;
+    return compress_text(*file);
 }
 
 Outcome<std::string> add_member(Authority& authority, const Arguments& arguments) {
@@ -197,7 +204,11 @@ void declare_vo(Declarations& all) {
     all.command(vo, "show", "what it is, with the fingerprint that nodes pin", "NAME", show_vo);
     all.command(vo, "list", "the VOs of this authority", nullptr, list_vos);
     all.issuers(vo);
-    all.command(vo, "export", "write the signed bundle to standard output", "NAME", export_vo);
+    CLI::App* const exported =
+        all.command(vo, "export", "write the signed bundle to standard output", "NAME", export_vo);
+    exported->add_option("--since", all.arguments().since,
+                         "only what changed since this serial; the whole where that is too long ago");
+    exported->add_flag("--zstd", all.arguments().zstd, "compressed, for a web server");
     CLI::App* const policy = all.group("policy", "the VO's rules");
     all.command(policy, "set", "take the rules (JSON) from standard input", "VO", set_policy);
 }

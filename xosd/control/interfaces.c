@@ -37,8 +37,15 @@ const sd_varlink_interface xos_interface_node = {
 /* org.xtreemos.Trust */
 static SD_VARLINK_DEFINE_STRUCT_TYPE(TrustedVo, FIELD(vo, STRING), FIELD(fingerprint, STRING),
                                      FIELD(serial, INT), FIELD(members, INT), FIELD(notAfter, INT),
-                                     FIELD(bundleNotAfter, INT), FIELD(uidBase, INT));
-static SD_VARLINK_DEFINE_METHOD(Apply, IN(bundle, STRING), IN_OPTIONAL(fingerprint, STRING),
+                                     FIELD(bundleIssued, INT), FIELD(bundleNotAfter, INT),
+                                     FIELD(grace, INT), FIELD(uidBase, INT), FIELD_OPTIONAL(url, STRING),
+                                     FIELD_OPTIONAL(source, STRING), FIELD_OPTIONAL(asked, INT),
+                                     FIELD_OPTIONAL(failingSince, INT), FIELD_OPTIONAL(failure, STRING));
+static SD_VARLINK_DEFINE_METHOD(Apply, IN_OPTIONAL(fingerprint, STRING),
+                                SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(vo, TrustedVo, REQUIRED));
+static SD_VARLINK_DEFINE_METHOD(Follow, IN(url, STRING), IN_OPTIONAL(fingerprint, STRING),
+                                SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(vo, TrustedVo, REQUIRED));
+static SD_VARLINK_DEFINE_METHOD(Refresh, IN(vo, STRING),
                                 SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(vo, TrustedVo, REQUIRED));
 static SD_VARLINK_DEFINE_METHOD(Remove, IN(vo, STRING));
 static SD_VARLINK_DEFINE_METHOD(ListVos, SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(vos, TrustedVo, SD_VARLINK_ARRAY));
@@ -47,8 +54,12 @@ const sd_varlink_interface xos_interface_trust = {
     .name = "org.xtreemos.Trust",
     .symbols = {SD_VARLINK_INTERFACE_COMMENT("The VOs that this node follows (root)."), &vl_type_TrustedVo,
                 SD_VARLINK_SYMBOL_COMMENT(
-                    "Take a VO's bundle. The fingerprint of the VO key is needed the first time."),
-                &vl_method_Apply, SD_VARLINK_SYMBOL_COMMENT("No longer follow a VO: its accounts vanish."),
+                    "Take a VO's bundle or delta, passed as a sealed memory file (memfd_create(2)). The "
+                    "fingerprint of the VO key is needed the first time."),
+                &vl_method_Apply,
+                SD_VARLINK_SYMBOL_COMMENT("Fetch a VO's bundle from a web server, now and from now on."),
+                &vl_method_Follow, SD_VARLINK_SYMBOL_COMMENT("Ask the server of a followed VO now."),
+                &vl_method_Refresh, SD_VARLINK_SYMBOL_COMMENT("No longer follow a VO: its accounts vanish."),
                 &vl_method_Remove, &vl_method_ListVos, NULL},
 };
 
