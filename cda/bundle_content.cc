@@ -141,9 +141,8 @@ Outcome<VoContent> Authority::read_content(const VoIdentity& identity, std::chro
 // Errc::conflict where the content changed while it was read.
 Outcome<BundleDelta> Authority::try_read_delta(const VoIdentity& identity, uint64_t since) {
     const std::string& vo = identity.record.name;
-    // the records of members are still there, and its last bundle has none
     if (identity.record.dissolved)
-        return failure(Errc::not_found, "the VO {} was dissolved: its last bundle is told whole", vo);
+        return failure(Errc::not_found, "the last word of VO {} is said whole", vo);
     const auto head = records_.read_head(vo);
     if (!head) return std::unexpected(head.error());
     const auto changes = records_.list_changes(vo, since, head->value.serial);
