@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/credential_view.h"
 #include "cli/input_file.h"
+#include "cli/proxy_login.h"
 #include "cli/ssh_config.h"
 #include "cli/user_folder.h"
 #include "common/ssh/ssh_cert.h"
@@ -17,6 +18,7 @@ namespace {
 struct Options {
     std::string login;
     std::string credential;
+    std::string proxy;
 };
 
 std::string credential_name(const LoginName& name) {
@@ -98,6 +100,7 @@ void tell(const std::string& login, const CredentialView& view, const std::strin
 }
 
 Outcome<int> run(const Options& options) {
+    if (!options.proxy.empty()) return log_in_by_proxy(options.login, options.proxy);
     const auto name = require_login_name(options.login);
     if (!name) return std::unexpected(name.error());
     const auto folder = UserFolder::find(name->vo);
@@ -133,7 +136,10 @@ void add_login_command(CommandTable& table) {
     table.add("login", "Load a VO user's credential into the ssh agent", [options] { return run(*options); })
         .required("LOGIN", options->login, "user1@physics")
         .option("--credential", options->credential,
-                "the credential that the VO's authority issued; the last one imported where absent");
+                "the credential that the VO's authority issued; the last one imported where absent")
+        .option(
+            "--proxy", options->proxy,
+            "log in by the VOMS proxy in this file, as voms-proxy-init writes it, in place of a credential");
 }
 
 }  // namespace xos

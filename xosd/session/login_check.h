@@ -34,6 +34,11 @@ struct PolicyAnswer {
     Limits limits;       // what both leave, where permit
 };
 
+// When the authority issued it: it lets credentials begin kCredentialBackdate earlier, for nodes whose clocks
+// are behind. Member::credentials_from is compared with this, so that a credential issued right after a
+// revocation is good.
+std::chrono::sys_seconds issuing_time(const VerifiedCredential& credential);
+
 // The VO and its member behind a login name, where the VO is alive and its bundle fresh enough.
 // Errc::denied with the reason for the log otherwise.
 Outcome<const Member*> check_member(const TrustedVo& vo, std::string_view user, std::chrono::sys_seconds now);
@@ -45,8 +50,8 @@ Subject subject_of(const TrustedVo& vo, const Member& member);
 Circumstances circumstances_of(const NodeConfig& node, std::chrono::sys_seconds now);
 
 // uid is what sshd holds for the name. Everything must agree: name, number and person of the credential with
-// the bundle's record, uid with the node's block; the credential is in date and not revoked; both policies
-// allow login.
+// the bundle's record (of a VOMS proxy: issuer and subject with the record's identities, see grid_login.h),
+// uid with the node's block; the credential is in date and not revoked; both policies allow login.
 Outcome<LoginGrant> check_login(const TrustedVo& vo, const NodeConfig& node, std::string_view user,
                                 uint32_t uid, const VerifiedCredential& credential,
                                 std::chrono::sys_seconds now);
