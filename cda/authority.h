@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "cda/key_directory.h"
+#include "cda/tls_identity.h"
 #include "cda/vo_policy.h"
 #include "cda/vo_registry.h"
 #include "common/credential/xos_cert.h"
@@ -32,7 +33,8 @@ struct VoSummary {
 
 class Authority {
   public:
-    Authority(Registry& registry, KeyDirectory keys) : records_(registry), keys_(std::move(keys)) {}
+    Authority(Registry& registry, KeyDirectory keys)
+        : registry_(registry), records_(registry), keys_(std::move(keys)) {}
 
     Outcome<VoSummary> create_vo(std::string_view name, const VoOptions& options,
                                  std::chrono::sys_seconds now);
@@ -56,6 +58,15 @@ class Authority {
     // serial: lower-case hexadecimal, as `xos whoami` shows it. The name of whom it belonged to.
     Outcome<std::string> revoke(std::string_view serial);
 
+    // By what the authority is known on the network; made at the first call.
+    Outcome<TlsIdentity> tls_identity(std::chrono::sys_seconds now) const;
+    // Says in the VO's signed record that this authority serves it, at url (is_https_url()). Answers the pin.
+    Outcome<std::string> serve_vo(std::string_view vo, std::string_view url, std::chrono::sys_seconds now);
+    // A one-time code (cda/enrolment.h) with which the member enrols; an earlier one is void.
+    Outcome<std::string> invite(std::string_view login, std::chrono::seconds lifetime,
+                                std::chrono::sys_seconds now);
+    Registry& registry() const { return registry_; }
+
   private:
     Outcome<uint32_t> choose_uid_base(std::string_view name);
     Outcome<Bundle> read_bundle(const VoIdentity& identity, std::chrono::sys_seconds now);
@@ -64,6 +75,7 @@ class Authority {
     Outcome<void> try_remove_member(std::string_view user, std::string_view vo);
     Outcome<void> try_set_suspended(std::string_view user, std::string_view vo, bool suspended);
 
+    Registry& registry_;
     VoRegistry records_;
     KeyDirectory keys_;
 };

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <memory>
 
+#include "cda/network_commands.h"
 #include "libxos/names.h"
 
 namespace xos {
@@ -234,6 +235,7 @@ void declare_commands(CLI::App& app, CommandLine& line) {
     declare_vo(all);
     declare_member(all);
     declare_credential(all);
+    declare_network_commands(app, line);
 }
 
 Outcome<std::string> read_all(int fd, size_t max) {

@@ -38,7 +38,7 @@ Outcome<void> check_private(int directory, const std::string& path) {
 
 }  // namespace
 
-Outcome<KeyDirectory> KeyDirectory::open(const std::string& state) {
+Outcome<KeyDirectory> KeyDirectory::open(const std::string& state, std::string secret) {
     const UniqueFd parent = open_directory(AT_FDCWD, state.c_str());
     if (!parent)
         return failure_errno(
@@ -49,7 +49,7 @@ Outcome<KeyDirectory> KeyDirectory::open(const std::string& state) {
     UniqueFd keys = open_directory(parent.get(), "keys");
     if (!keys) return failure_errno(errno, "cannot open {}/keys", state);
     if (auto good = check_private(keys.get(), state + "/keys"); !good) return std::unexpected(good.error());
-    return KeyDirectory(std::move(keys));
+    return KeyDirectory(std::move(keys), state, std::move(secret));
 }
 
 Outcome<void> KeyDirectory::store(const std::string& vo_id, const VoKeys& keys) const {

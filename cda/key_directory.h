@@ -22,7 +22,8 @@ struct VoKeys {
 class KeyDirectory {
   public:
     // state must exist, belong to the caller and be closed to everybody else; keys/ is made in it.
-    static Outcome<KeyDirectory> open(const std::string& state);
+    // secret encrypts the keys (cda/sealed_key.h) where it is not empty.
+    static Outcome<KeyDirectory> open(const std::string& state, std::string secret = {});
 
     // Three fresh keys, on disk when it answers. The VO's id is new, so nothing can be overwritten.
     Outcome<VoKeys> create(const std::string& vo_id) const;
@@ -30,11 +31,16 @@ class KeyDirectory {
     // Forgets keys that no VO came to use. What cannot be removed stays; it harms nobody.
     void discard(const std::string& vo_id) const;
 
+    const std::string& state() const { return state_; }
+    const std::string& secret() const { return secret_; }
+
   private:
-    explicit KeyDirectory(UniqueFd directory) : directory_(std::move(directory)) {}
+    KeyDirectory(UniqueFd directory, std::string state, std::string secret)
+        : directory_(std::move(directory)), state_(std::move(state)), secret_(std::move(secret)) {}
     Outcome<void> store(const std::string& vo_id, const VoKeys& keys) const;
 
     UniqueFd directory_;
+    std::string state_, secret_;
 };
 
 }  // namespace xos

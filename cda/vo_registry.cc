@@ -153,6 +153,19 @@ Outcome<void> VoRegistry::add_vo(const VoIdentity& identity, std::string_view po
     return {};
 }
 
+Outcome<void> VoRegistry::replace_vo(const VoIdentity& identity) {
+    const std::string key = vo_key_of(identity.record.name);
+    const auto entry = registry_.get(key);
+    if (!entry) return std::unexpected(entry.error());
+    const auto old = *entry ? read_identity(**entry) : read_vo(identity.record.name);
+    if (!old) return std::unexpected(old.error());
+    if (old->record.serial + 1 != identity.record.serial)
+        return failure(Errc::conflict, "the record of the VO {} is being changed: try again", identity.record.name);
+    const auto head = read_head(identity.record.name);
+    if (!head) return std::unexpected(head.error());
+    return commit(identity.record.name, *head, {{key, (*entry)->revision, format_identity(identity)}});
+}
+
 Outcome<Kept<VoHead>> VoRegistry::read_head(std::string_view vo) {
     const auto entry = registry_.get(head_key(vo));
     if (!entry) return std::unexpected(entry.error());

@@ -12,6 +12,7 @@ const std::map<std::string_view, const char*> kGroups = {
     {"vo", "Virtual organisations: of this authority, and those that this node trusts"},
     {"member", "Members of a VO (at its authority)"},
     {"credential", "Credentials: request, issue, show"},
+    {"token", "JSON web tokens: exchanged for a credential"},
     {"policy", "Policies of a VO and of this node"},
     {"node", "This node: its state, its configuration"},
     {"session", "Sessions of VO users on this node"},

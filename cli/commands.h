@@ -9,17 +9,20 @@ namespace xos {
 void add_authority_commands(CommandTable& table);
 void add_credential_request_command(CommandTable& table);
 void add_credential_show_command(CommandTable& table);
+void add_enroll_commands(CommandTable& table);
 void add_job_commands(CommandTable& table);
 void add_job_run_commands(CommandTable& table);
 void add_login_command(CommandTable& table);
 void add_node_commands(CommandTable& table);
 void add_trust_commands(CommandTable& table);
 void add_logout_command(CommandTable& table);
+void add_token_commands(CommandTable& table);
 void add_whoami_command(CommandTable& table);
 
 // In the order of xos --help.
 inline constexpr void (*kCommands[])(CommandTable&) = {
-    add_login_command,           add_logout_command,     add_whoami_command, add_credential_request_command,
+    add_enroll_commands,         add_login_command,      add_token_commands, add_logout_command,
+    add_whoami_command,          add_credential_request_command,
     add_credential_show_command, add_job_run_commands,   add_job_commands,   add_node_commands,
     add_trust_commands,          add_authority_commands,
 };
