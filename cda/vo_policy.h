@@ -12,7 +12,7 @@ namespace xos {
 inline constexpr char kDefaultPolicy[] =
     R"([{"allow":["login","pty","su","submit","checkpoint"],"group":["members"]}])";
 
-// The compact JSON of the rules in text, which a manager wrote in the language of xos-node.yaml(5); a mistake
+// The compact JSON of the rules in text, which a manager wrote in the language of xos-policy(5); a mistake
 // is told with its line and column.
 Outcome<std::string> compile_policy(std::string_view text);
 

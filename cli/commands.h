@@ -14,6 +14,8 @@ void add_job_commands(CommandTable& table);
 void add_job_run_commands(CommandTable& table);
 void add_login_command(CommandTable& table);
 void add_node_commands(CommandTable& table);
+void add_policy_commands(CommandTable& table);
+void add_policy_explain_command(CommandTable& table);
 void add_trust_commands(CommandTable& table);
 void add_logout_command(CommandTable& table);
 void add_token_commands(CommandTable& table);
@@ -21,10 +23,20 @@ void add_whoami_command(CommandTable& table);
 
 // In the order of xos --help.
 inline constexpr void (*kCommands[])(CommandTable&) = {
-    add_enroll_commands,         add_login_command,      add_token_commands, add_logout_command,
-    add_whoami_command,          add_credential_request_command,
-    add_credential_show_command, add_job_run_commands,   add_job_commands,   add_node_commands,
-    add_trust_commands,          add_authority_commands,
+    add_enroll_commands,
+    add_login_command,
+    add_token_commands,
+    add_logout_command,
+    add_whoami_command,
+    add_credential_request_command,
+    add_credential_show_command,
+    add_job_run_commands,
+    add_job_commands,
+    add_node_commands,
+    add_trust_commands,
+    add_policy_explain_command,
+    add_policy_commands,
+    add_authority_commands,
 };
 
 }  // namespace xos

@@ -1,7 +1,6 @@
-// xos node status, node reload, policy explain, session list: the node seen by its owner and its users.
+// xos node status, node reload, session list: the node seen by its owner and its users.
 #include <cstdio>
 #include <ctime>
-#include <memory>
 
 #include "cli/commands.h"
 #include "cli/varlink_call.h"
@@ -45,18 +44,6 @@ Outcome<int> reload() {
     return kExitOk;
 }
 
-Outcome<int> explain(const std::string& login, const std::string& action) {
-    const auto answer =
-        call_node("org.xtreemos.Node.Explain",
-                  JsonObject().set("login", Json::string(login)).set("action", Json::string(action)).build());
-    if (!answer) return std::unexpected(answer.error());
-    const JsonNode root = answer->root();
-    const auto permit = root.boolean("permit");
-    if (!permit) return std::unexpected(permit.error());
-    std::printf("%s: %s\n", *permit ? "permitted" : "denied", text(root, "reason").c_str());
-    return *permit ? kExitOk : kExitFailure;
-}
-
 Outcome<int> list_sessions() {
     const auto answer = call_node("org.xtreemos.Session.ListSessions", JsonObject().build());
     if (!answer) return std::unexpected(answer.error());
@@ -83,12 +70,6 @@ void add_node_commands(CommandTable& table) {
     table.add("node status", "Show what xosd on this machine serves", status);
     table.add("node reload", "Read /etc/xos/node.yaml again (root)", reload);
     table.add("session list", "List the sessions of VO users on this node", list_sessions);
-    const auto login = std::make_shared<std::string>(), action = std::make_shared<std::string>();
-    table
-        .add("policy explain", "What both policies say of a user's action here, and which rule decides",
-             [login, action] { return explain(*login, *action); })
-        .required("LOGIN", *login, "")
-        .required("ACTION", *action, "");
 }
 
 }  // namespace xos

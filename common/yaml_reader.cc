@@ -10,7 +10,6 @@
 namespace xos {
 namespace {
 
-constexpr size_t kTextMax = 256 * 1024;
 constexpr int kDepthMax = 32;
 constexpr size_t kMessageMax = 300;  // a message may quote the text, and that may be one long word
 
@@ -83,8 +82,8 @@ std::unexpected<Failure> yaml_failure(std::string_view source, const YAML::Node&
                    expected.substr(0, kMessageMax));
 }
 
-Outcome<YAML::Node> parse_yaml(std::string_view text, std::string_view source) {
-    if (text.size() > kTextMax) return failure(Errc::invalid, "{}: larger than {} bytes", source, kTextMax);
+Outcome<YAML::Node> parse_yaml(std::string_view text, std::string_view source, size_t max) {
+    if (text.size() > max) return failure(Errc::invalid, "{}: larger than {} bytes", source, max);
     if (text.find('\0') != std::string_view::npos)
         return failure(Errc::invalid, "{}: holds a NUL byte", source);
     if (too_deep(text)) return failure(Errc::invalid, "{}: nested deeper than {} levels", source, kDepthMax);

@@ -1,7 +1,7 @@
 // Strict reading of YAML: every key is known, every error has a line and a column.
 //
 // Owns: the only use of yaml-cpp and the conversion of its exceptions. Process: programs only.
-// Trusts: nothing; text is capped at 256 KiB and 32 levels before the library sees it, aliases and a second
+// Trusts: nothing; text is capped in size and at 32 levels before the library sees it, aliases and a second
 // document are refused.
 #pragma once
 
@@ -16,8 +16,10 @@
 
 namespace xos {
 
+inline constexpr size_t kYamlMax = 256 * 1024;  // bytes; yaml-cpp takes some microseconds for each
+
 // source names the text in messages: a path, or "policy of VO physics".
-Outcome<YAML::Node> parse_yaml(std::string_view text, std::string_view source);
+Outcome<YAML::Node> parse_yaml(std::string_view text, std::string_view source, size_t max = kYamlMax);
 
 // "SOURCE:LINE:COLUMN: expected ..." for a node of a parsed text.
 std::unexpected<Failure> yaml_failure(std::string_view source, const YAML::Node& node,

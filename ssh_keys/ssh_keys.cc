@@ -4,10 +4,12 @@
 // Owns: nothing; hands the offered certificate to xosd, which judges it, and prints the line that xosd
 // answers. Process: its own, as the user of the keys command, before anybody has proved anything; started by
 // sshd up to three times a login, so it links neither OpenSSL nor libstdc++. Trusts: xosd. Nothing printed
-// means "no key": sshd then refuses. The reason is in the log of xosd; on stderr it would only be repeated by
-// sshd.
+// means "no key": sshd then refuses. The reason is in the log of xosd, or in the system's log where xosd does
+// not answer; on stderr it would only be repeated by sshd.
 
 #include <stdint.h>
+#include <string.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -52,12 +54,25 @@ bool print_line(std::string_view text) {
     return true;
 }
 
+// No xosd, no login: the owner of the node finds here why. login has passed its grammar.
+void log_unanswered(std::string_view login, const Error& error) {
+    openlog("xos-ssh-keys", LOG_PID, LOG_AUTHPRIV);
+    syslog(LOG_NOTICE,
+           "login refused user=%.*s service=sshd reason=\"xosd does not answer (%s%s%s): start it with: "
+           "systemctl start xosd\"",
+           static_cast<int>(login.size()), login.data(), error.step, error.sys != 0 ? ": " : "",
+           error.sys != 0 ? strerror(error.sys) : "");
+}
+
 // The line to print; nothing where xosd does not permit or cannot be asked.
 std::optional<std::string_view> find_line(const KeysQuery& query) {
     const auto size = encode_request(query, request_buffer);
     if (!size) return std::nullopt;
     const auto received = ask_xosd({request_buffer, *size}, reply_buffer, kBudget);
-    if (!received) return std::nullopt;
+    if (!received) {
+        log_unanswered(query.login, received.error());
+        return std::nullopt;
+    }
     const auto reply = decode_keys_reply({reply_buffer, *received});
     if (!reply || reply->answer.verdict != Verdict::permit) return std::nullopt;
     return reply->line;

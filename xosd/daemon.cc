@@ -103,7 +103,7 @@ Outcome<void> Daemon::reload() {
         return std::unexpected(next.error());
     }
     config = *std::move(next);
-    log(Level::notice, "configuration reloaded", {{"rules", std::to_string(config.policy.rules.size())}});
+    log(Level::notice, "configuration reloaded", {{"rules", std::to_string(config.policy.rules().size())}});
     trust->publish([](const Outcome<void>&) {});
     return {};
 }

@@ -4,12 +4,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "common/policy/policy_file.h"
+#include "common/policy/quantity.h"
 #include "common/yaml_reader.h"
 #include "libxos/unique_fd.h"
+#include "xosd/this_machine.h"
 
 namespace xos {
 namespace {
+
+constexpr uint64_t kCpusMax = 1 << 20;
 
 // passwd(5) lines and sshd cannot carry ':' or control characters
 bool is_absolute_path(const std::string& path) {
@@ -37,6 +43,65 @@ Outcome<void> read_bool(std::string_view file, const YAML::Node& node, bool& int
     return {};
 }
 
+// A word of the section "node" that passes valid; into stays as it is where the key is absent.
+Outcome<void> read_word(std::string_view file, const YAML::Node& node, bool (*valid)(std::string_view),
+                        std::string_view what, std::string& into) {
+    if (!node) return {};
+    auto word = read_string(file, node);
+    if (!word) return std::unexpected(word.error());
+    if (!valid(*word)) return yaml_failure(file, node, compose("{}; '{}' is none", what, *word));
+    into = *std::move(word);
+    return {};
+}
+
+Outcome<void> read_tags(std::string_view file, const YAML::Node& node, std::vector<std::string>& into) {
+    auto tags = read_strings(file, node);
+    if (!tags) return std::unexpected(tags.error());
+    if (tags->size() > kTagsMax) return yaml_failure(file, node, compose("at most {} tags", kTagsMax));
+    for (const std::string& tag : *tags) {
+        if (!is_label(tag))
+            return yaml_failure(file, node, compose("tags of [a-z0-9][a-z0-9._-]*; '{}' is none", tag));
+        if (std::ranges::contains(into, tag)) return yaml_failure(file, node, compose("'{}' only once", tag));
+        into.push_back(tag);
+    }
+    return {};
+}
+
+Outcome<void> read_amounts(std::string_view file, const YAML::Node& section, NodeAttributes& into) {
+    if (const YAML::Node cpus = section["cpus"]) {
+        const auto count = cpus.IsScalar() ? parse_count(cpus.Scalar(), kCpusMax) : std::nullopt;
+        if (!count) return yaml_failure(file, cpus, "a number of processors, 1 or more");
+        into.cpus = static_cast<uint32_t>(*count);
+    }
+    if (const YAML::Node memory = section["memory"]) {
+        const auto size = memory.IsScalar() ? parse_memory(memory.Scalar()) : std::nullopt;
+        if (!size) return yaml_failure(file, memory, "a size such as 512M, 64G or 2T");
+        into.memory = *size;
+    }
+    return {};
+}
+
+// What the owner says of the node itself.
+Outcome<void> read_node(std::string_view file, const YAML::Node& section, NodeConfig& config) {
+    if (!section) return {};
+    if (auto keys = check_keys(file, section, {"name", "site", "tags", "cpus", "memory"}); !keys) return keys;
+    if (auto name = read_word(file, section["name"], is_host_name, "a host name in lower case", config.name);
+        !name)
+        return name;
+    if (auto site = read_word(file, section["site"], is_label, "a site, [a-z0-9][a-z0-9._-]*",
+                              config.attributes.site);
+        !site)
+        return site;
+    if (auto tags = read_tags(file, section["tags"], config.attributes.tags); !tags) return tags;
+    return read_amounts(file, section, config.attributes);
+}
+
+void ask_machine(NodeConfig& config) {
+    if (config.name.empty()) config.name = read_host_name();
+    if (config.attributes.cpus == 0) config.attributes.cpus = count_cpus();
+    if (config.attributes.memory == 0) config.attributes.memory = count_memory();
+}
+
 }  // namespace
 
 Outcome<NodeConfig> parse_node_config(std::string_view text, std::string_view path) {
@@ -44,7 +109,7 @@ Outcome<NodeConfig> parse_node_config(std::string_view text, std::string_view pa
     auto root = parse_yaml(text, path);
     if (!root) return std::unexpected(root.error());
     if (root->IsNull()) return config;
-    if (auto keys = check_keys(path, *root, {"policy", "home", "shell", "manage-sshd"}); !keys)
+    if (auto keys = check_keys(path, *root, {"policy", "home", "shell", "manage-sshd", "node"}); !keys)
         return std::unexpected(keys.error());
     if (auto home = read_path(path, (*root)["home"], config.home_root); !home)
         return std::unexpected(home.error());
@@ -52,6 +117,7 @@ Outcome<NodeConfig> parse_node_config(std::string_view text, std::string_view pa
         return std::unexpected(shell.error());
     if (auto sshd = read_bool(path, (*root)["manage-sshd"], config.manage_sshd); !sshd)
         return std::unexpected(sshd.error());
+    if (auto node = read_node(path, (*root)["node"], config); !node) return std::unexpected(node.error());
     if (const YAML::Node rules = (*root)["policy"]) {
         auto policy = read_policy(path, rules, "node policy");
         if (!policy) return std::unexpected(policy.error());
@@ -62,9 +128,11 @@ Outcome<NodeConfig> parse_node_config(std::string_view text, std::string_view pa
 
 Outcome<NodeConfig> load_node_config(const std::string& path) {
     const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!fd && errno != ENOENT) return failure_errno(errno, "cannot open {}", path);
     if (!fd) {
-        if (errno == ENOENT) return NodeConfig{};
-        return failure_errno(errno, "cannot open {}", path);
+        NodeConfig config;
+        ask_machine(config);
+        return config;
     }
     struct stat st{};
     if (fstat(fd.get(), &st) != 0) return failure_errno(errno, "cannot examine {}", path);
@@ -77,7 +145,9 @@ Outcome<NodeConfig> load_node_config(const std::string& path) {
     while ((n = read(fd.get(), buffer, sizeof buffer)) > 0 && text.size() <= 1024 * 1024)
         text.append(buffer, static_cast<size_t>(n));
     if (n < 0) return failure_errno(errno, "cannot read {}", path);
-    return parse_node_config(text, path);
+    auto config = parse_node_config(text, path);
+    if (config) ask_machine(*config);
+    return config;
 }
 
 }  // namespace xos

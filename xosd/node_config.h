@@ -1,7 +1,7 @@
 // The node owner's configuration, /etc/xos/node.yaml: xos-node.yaml(5).
 //
-// Owns: the parsed, checked configuration. Process: xosd. Trusts: the file's content only after its checks;
-// the file must be root's and not writable by others.
+// Owns: the parsed, checked configuration, and what the machine says where the owner does not. Process: xosd.
+// Trusts: the file's content only after its checks; the file must be root's and not writable by others.
 #pragma once
 
 #include <string>
@@ -9,6 +9,7 @@
 
 #include "common/failure.h"
 #include "common/policy/policy.h"
+#include "common/vo/node_record.h"
 
 namespace xos {
 
@@ -17,11 +18,15 @@ struct NodeConfig {
     std::string home_root = "/home/xos";  // a member's home is HOME_ROOT/VO/USER
     std::string shell = "/bin/bash";
     bool manage_sshd = true;  // write the sshd block of the accepted VOs and reload sshd
+    std::string name;         // is_host_name(), as policies and members name this node; empty: none can
+    NodeAttributes attributes;
 };
 
+// What the text says, and nothing of the machine: name may be empty, cpus and memory 0.
 Outcome<NodeConfig> parse_node_config(std::string_view text, std::string_view path);
 
-// An absent file is the default configuration: no VO user is allowed anything.
+// An absent file is the default configuration: no VO user is allowed anything. Name, cpus and memory are the
+// machine's where the file does not say them.
 Outcome<NodeConfig> load_node_config(const std::string& path);
 
 }  // namespace xos

@@ -1,61 +1,67 @@
 // Policy: who may do what, decided by two rule lists, the VO's and the node's.
 //
-// Owns: the rule types and the decision. Pure: no I/O, no clock, no allocation that outlives a call.
-// Process: xosd decides; the authority and the xos command only check and explain.
+// Owns: the compiled rules and the decision. Pure and total: no I/O, no clock, no failure; decide() allocates
+// nothing. Process: xosd decides; the authority and the xos command only check and explain.
 // Trusts: its arguments; text is parsed by policy_file.h.
 #pragma once
 
-#include <array>
-#include <cstdint>
-#include <span>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "common/policy/rule.h"
+
 namespace xos {
 
-enum class Action : uint8_t { login, pty, su, forward_agent, forward_port, submit, checkpoint };
-inline constexpr std::array<std::string_view, 7> kActionNames = {
-    "login", "pty", "su", "forward-agent", "forward-port", "submit", "checkpoint"};
-
-constexpr std::string_view action_name(Action action) {
-    return kActionNames[static_cast<size_t>(action)];
-}
-
-// Whom a decision is about. All names without the VO: groups and roles of one VO only.
-struct Subject {
-    std::string_view vo;
-    std::string_view user;
-    std::span<const std::string> groups;  // "members" is implied
-    std::span<const std::string> roles;
-};
-
-// A rule matches where every list that is not empty holds a match. Users and groups are "name" or "name@vo".
-struct Rule {
-    bool allow = false;
-    uint32_t actions = 0;  // bit 1 << Action
-    std::vector<std::string> vos;
-    std::vector<std::string> users;
-    std::vector<std::string> groups;
-    std::vector<std::string> roles;
-    std::string reason;  // the owner's words for a refusal; may be empty
-    int line = 0;        // where the rule stands in its file, 1-based
-};
-
-struct Policy {
-    std::string source;  // named in reasons: "node policy", "policy of VO physics"
-    std::vector<Rule> rules;
-};
-
+// What one policy says. Default deny; a matching deny wins over every allow; of several that match, the first
+// in the file decides, and its limits are those that count.
 struct Decision {
+    static constexpr uint32_t kNoRule = UINT32_MAX;
     bool permit = false;
-    std::string reason;  // names the rule that decided, or that none allowed it
+    uint32_t rule = kNoRule;  // into Policy::rules(); kNoRule: none allows it
+    Limits limits;            // of the rule that allows it
 };
 
-// One policy alone: default deny; a matching deny wins over every allow.
-Decision decide(const Policy& policy, const Subject& subject, Action action);
+// Immutable once made, and cheap to copy: copies share it.
+class Policy {
+  public:
+    explicit Policy(std::string source = "policy", std::vector<Rule> rules = {});
+    // no moves, which would leave one that holds nothing
+    Policy(const Policy&) = default;
+    Policy& operator=(const Policy&) = default;
 
-// VO policy AND node policy. The reason is the node's on permit, the first refusing one's otherwise.
-Decision decide(const Policy& vo_policy, const Policy& node_policy, const Subject& subject, Action action);
+    const std::string& source() const;  // named in reasons: "node policy", "policy of VO physics"
+    const std::vector<Rule>& rules() const;
+
+    // What it costs depends on the names that the subject has and on the rules that name them, not on the
+    // number of rules or of members.
+    Decision decide(const Subject& subject, Action action, const Circumstances& circumstances) const;
+    // The same by looking at every rule: what decide() is tested and measured against.
+    Decision scan(const Subject& subject, Action action, const Circumstances& circumstances) const;
+
+    // The rules that match, in the order of the file, as indexes into rules().
+    std::vector<uint32_t> find_matching(const Subject& subject, Action action,
+                                        const Circumstances& circumstances) const;
+    // "node policy line 4 denies login: maintenance".
+    std::string reason(const Decision& decision, Action action) const;
+
+  private:
+    struct Compiled;
+    std::shared_ptr<const Compiled> compiled_;
+};
+
+// VO policy AND node policy.
+struct JointDecision {
+    Decision vo, node;  // each as if it were asked alone
+
+    bool permit() const { return vo.permit && node.permit; }
+    Limits limits() const { return tighter(vo.limits, node.limits); }  // where permit()
+};
+JointDecision decide(const Policy& vo_policy, const Policy& node_policy, const Subject& subject,
+                     Action action, const Circumstances& circumstances);
+// The node's reason on permit, the first refusing one's otherwise.
+std::string reason(const Policy& vo_policy, const Policy& node_policy, const JointDecision& decision,
+                   Action action);
 
 }  // namespace xos

@@ -107,6 +107,7 @@ sleep 2
 must root@node 'node-service kill xosd; node-service status xosd || echo "xosd is gone"'
 must root@node 'getent passwd user1@physics'
 refused user1@desk "time ssh user1@physics@node id"
+node_log 'xosd does not answer'
 must root@desk 'ssh local1@node id -un'
 wait $session || { failed=1; echo '!! the session did not go on'; }
 show root@node "start xosd again"

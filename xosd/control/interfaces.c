@@ -11,8 +11,10 @@
 /* org.xtreemos.Node */
 static SD_VARLINK_DEFINE_METHOD(Status, OUT(version, STRING), OUT(vos, INT), OUT(accounts, INT),
                                 OUT(sessions, INT));
-static SD_VARLINK_DEFINE_METHOD(Explain, IN(login, STRING), IN(action, STRING), OUT(permit, BOOL),
-                                OUT(reason, STRING));
+static SD_VARLINK_DEFINE_METHOD(Explain, IN(login, STRING), IN(action, STRING), IN_OPTIONAL(node, STRING),
+                                IN_OPTIONAL(at, INT), OUT(permit, BOOL), OUT(reason, STRING),
+                                SD_VARLINK_DEFINE_OUTPUT(rules, SD_VARLINK_STRING, SD_VARLINK_ARRAY),
+                                OUT(limits, STRING));
 static SD_VARLINK_DEFINE_METHOD(Reload);
 static SD_VARLINK_DEFINE_ERROR(Failed, FIELD(code, STRING), FIELD(message, STRING));
 
@@ -21,7 +23,9 @@ const sd_varlink_interface xos_interface_node = {
     .symbols = {SD_VARLINK_INTERFACE_COMMENT(
                     "The node itself. Every call of org.xtreemos.* may answer Failed."),
                 SD_VARLINK_SYMBOL_COMMENT("Version and counts."), &vl_method_Status,
-                SD_VARLINK_SYMBOL_COMMENT("What both policies say of an action of a VO user, and why."),
+                SD_VARLINK_SYMBOL_COMMENT(
+                    "What both policies say of an action of a VO user, and why: here and now, or on another "
+                    "node of the VO, or at another time (seconds since 1970)."),
                 &vl_method_Explain, SD_VARLINK_SYMBOL_COMMENT("Read the configuration again (root)."),
                 &vl_method_Reload,
                 SD_VARLINK_SYMBOL_COMMENT(

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "common/policy/explanation.h"
 #include "libxos/login_name.h"
 #include "libxos/names.h"
 #include "xosd/control/interfaces.h"
@@ -8,6 +9,8 @@
 
 namespace xos {
 namespace {
+
+constexpr uint64_t kTimeMax = 253402300799;  // the end of the year 9999
 
 Outcome<ControlReply> status(const Daemon& daemon) {
     uint64_t accounts = 0;
@@ -21,26 +24,59 @@ Outcome<ControlReply> status(const Daemon& daemon) {
                         {}};
 }
 
-Outcome<ControlReply> explain(const Daemon& daemon, const Json& parameters) {
+// The circumstances of a question: this node and now, or another node of the VO and another time.
+struct Question {
+    std::string node;
+    NodeAttributes attributes;
+    std::chrono::sys_seconds time;
+};
+
+Outcome<Question> read_question(const Daemon& daemon, const TrustedVo& vo, const JsonNode& root) {
+    Question question{daemon.config.name, daemon.config.attributes,
+                      std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())};
+    if (root.find("at")) {
+        const auto at = root.integer("at", 0, kTimeMax);
+        if (!at) return std::unexpected(at.error());
+        question.time = std::chrono::sys_seconds(std::chrono::seconds(*at));
+    }
+    if (!root.find("node")) return question;
+    const auto name = root.string("node", kHostNameMax);
+    if (!name) return std::unexpected(name.error());
+    if (*name == daemon.config.name) return question;
+    const auto found = std::ranges::find(vo.bundle.nodes, *name, &NodeRecord::name);
+    if (found == vo.bundle.nodes.end())
+        return failure(Errc::not_found, "{} is no node of VO {} that its bundle tells of", *name,
+                       vo.bundle.vo.name);
+    question.node = found->name;
+    question.attributes = found->attributes;
+    return question;
+}
+
+Outcome<ControlReply> explain_decision(const Daemon& daemon, const Json& parameters) {
     const JsonNode root = parameters.root();
     const auto login = root.string("login", kLoginNameMax);
     if (!login) return std::unexpected(login.error());
     const auto action = root.string("action", 64);
     if (!action) return std::unexpected(action.error());
-    const auto found = std::ranges::find(kActionNames, *action);
-    if (found == kActionNames.end())
-        return failure(Errc::invalid, "'{}' is no action; man 5 xos-node.yaml", *action);
+    const auto asked = parse_action(*action);
+    if (!asked) return failure(Errc::invalid, "'{}' is no action; man 5 xos-policy", *action);
     const auto name = parse_login_name(*login);
     const TrustedVo* vo = name ? daemon.trust->find(name->vo) : nullptr;
     if (vo == nullptr) return failure(Errc::not_found, "{} is not of a VO that this node accepts", *login);
     const Member* member = vo->find_member(name->user);
     if (member == nullptr)
         return failure(Errc::not_found, "{} is not a member of VO {}", name->user, name->vo);
-    const Decision decision =
-        check_policy(*vo, daemon.config.policy, *member, static_cast<Action>(found - kActionNames.begin()));
+    const auto question = read_question(daemon, *vo, root);
+    if (!question) return std::unexpected(question.error());
+    const Policy policies[] = {vo->policy, daemon.config.policy};
+    const Explanation explanation =
+        explain(policies, subject_of(*vo, *member), *asked,
+                {question->node, question->attributes.site, question->attributes.tags, question->time});
     return ControlReply{JsonObject()
-                            .set("permit", Json::boolean(decision.permit))
-                            .set("reason", Json::string(decision.reason))
+                            .set("permit", Json::boolean(explanation.permit))
+                            .set("reason", Json::string(explanation.reason))
+                            .set("rules", Json::strings(explanation.rules))
+                            .set("limits", Json::string(format_limits(explanation.limits)))
                             .build(),
                         {}};
 }
@@ -55,7 +91,7 @@ Outcome<void> bind_node_methods(ControlServer& server, Daemon& daemon) {
     if (!bound) return bound;
     bound = server.bind("org.xtreemos.Node.Explain",
                         [&daemon](const Caller&, const Json& parameters, Respond respond) {
-                            respond(explain(daemon, parameters));
+                            respond(explain_decision(daemon, parameters));
                         });
     if (!bound) return bound;
     return server.bind(

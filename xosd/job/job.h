@@ -54,6 +54,7 @@ struct Job {
     std::string reason;       // why there is no wait_status, or why it could not start
     uint64_t generation = 0;  // of the newest committed checkpoint; 0 = none
     uint64_t cpu_usec = 0;    // of the whole job, when it has ended
+    uint64_t walltime = 0;    // seconds that this run may take; 0: no limit
 };
 
 inline std::string job_name(uint64_t id) {

@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "xosd/checkpoint/digest.h"
 #include "xosd/checkpoint/generation.h"
+#include "xosd/job/job_limits.h"
 #include "xosd/job/job_service.h"
 
 namespace xos {
@@ -174,11 +175,13 @@ void JobService::restart(uint32_t uid, uint64_t id, uint64_t generation, OnJob d
     if (job->state != JobState::ended)
         return done(failure(Errc::conflict, "{} is {}: only an ended job can be restarted", job_name(id),
                             job_state_name(job->state)));
-    if (uid != 0)
-        // it makes a running job, as a submission does
-        if (auto owner = authorize(uid, {Action::submit, Action::checkpoint}); !owner)
-            return done(std::unexpected(owner.error()));
-    if (auto room = check_quota(job->uid); !room) return done(std::unexpected(room.error()));
+    // it makes a running job, as a submission does
+    const auto owner =
+        uid == 0 ? find_member(job->uid) : authorize(uid, {Action::submit, Action::checkpoint});
+    if (!owner) return done(std::unexpected(owner.error()));
+    if (auto room = check_quota(job->uid, owner->limits); !room) return done(std::unexpected(room.error()));
+    if (auto able = can_hold(owner->limits, places_.cgroups->controllers); !able)
+        return done(std::unexpected(able.error()));
     if (generation == 0) generation = job->generation;
     if (generation == 0)
         return done(failure(Errc::not_found,
@@ -191,6 +194,7 @@ void JobService::restart(uint32_t uid, uint64_t id, uint64_t generation, OnJob d
     next.ended = {};
     next.wait_status.reset();
     next.reason.clear();
+    next.walltime = walltime_of(owner->limits);
     if (auto stored = store_.update(next); !stored) return done(std::unexpected(stored.error()));
     live_[id];
     // the layer of the last run may still be on its way out
@@ -206,7 +210,7 @@ void JobService::restart(uint32_t uid, uint64_t id, uint64_t generation, OnJob d
 
 void JobService::restore(const Job& job, uint64_t generation, const std::string& digest, OnJob done) {
     const auto owner = find_member(job.uid);
-    const auto live = owner ? make_live(job) : Outcome<Live*>(std::unexpected(owner.error()));
+    const auto live = owner ? make_live(job, owner->limits) : Outcome<Live*>(std::unexpected(owner.error()));
     if (!live) {
         give_up(job.id, live.error());
         return done(std::unexpected(live.error()));

@@ -1,7 +1,9 @@
 #include <sys/epoll.h>
 
 #include "common/log.h"
+#include "common/policy/quantity.h"
 #include "xosd/identity/accounts_writer.h"
+#include "xosd/job/job_limits.h"
 #include "xosd/job/job_request.h"
 #include "xosd/job/job_service.h"
 #include "xosd/session/home_directory.h"
@@ -58,11 +60,12 @@ Outcome<std::string> remove_tree(const std::string& directory) {
     return "";
 }
 
-Outcome<JobService::Live*> JobService::make_live(const Job& job) {
+Outcome<JobService::Live*> JobService::make_live(const Job& job, const Limits& limits) {
     auto cgroup = make_empty_cgroup(*places_.cgroups, job_name(job.id));
     if (!cgroup) return std::unexpected(cgroup.error());
     Live& live = live_[job.id];
     live.cgroup = std::make_unique<JobCgroup>(*std::move(cgroup));
+    if (auto held = hold_limits(*live.cgroup, limits); !held) return std::unexpected(held.error());
     // bound before the first process is born, so that no event is missed
     if (auto bound = agent_->bind(job_name(job.id), live.cgroup->fd(), live.cgroup->path()); !bound)
         return std::unexpected(bound.error());
@@ -158,7 +161,26 @@ Outcome<void> JobService::watch(uint64_t id) {
         parts_.loop.watch_fd(live.process.pidfd.get(), EPOLLIN, [this, id](uint32_t) { process_ended(id); });
     if (!source) return std::unexpected(source.error());
     live.on_end = *std::move(source);
+    const Job* job = store_.find(id);
+    if (job->walltime == 0) return {};
+    const auto left = job->started + std::chrono::seconds(job->walltime) - now_seconds();
+    auto timer =
+        parts_.loop.after(std::max(left, std::chrono::seconds(0)), [this, id] { walltime_over(id); });
+    if (!timer) return std::unexpected(timer.error());
+    live.on_walltime = *std::move(timer);
     return {};
+}
+
+// As a cancel, of which the owner is told another reason.
+void JobService::walltime_over(uint64_t id) {
+    Live& live = live_.at(id);
+    if (live.ending || live.cancelled) return;
+    live.cancelled = true;
+    live.stop_reason = compose("ended after {}, which is the walltime that policy allows",
+                               format_duration(store_.find(id)->walltime));
+    log(Level::notice, "job ended by policy", {{"job", job_name(id)}, {"reason", live.stop_reason}});
+    if (auto killed = live.cgroup->kill(); !killed)
+        log(Level::error, "job not killed", {{"job", job_name(id)}, {"reason", killed.error().message}});
 }
 
 void JobService::process_ended(uint64_t id) {

@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "xosd/container/loader_client.h"
+#include "xosd/job/job_limits.h"
 #include "xosd/job/job_request.h"
 #include "xosd/session/home_directory.h"
 #include "xosd/session/login_check.h"
@@ -77,6 +78,8 @@ Outcome<JobService::Owner> JobService::find_member(uint32_t uid) const {
     Owner owner{vo, member, {}, {}, parts_.trust.make_snapshot(*vo, *member)};
     owner.home = home_path({parts_.config.home_root, vo->bundle.vo.name, member->name, uid, uid});
     for (const GroupEntry& group : owner.accounts.groups) owner.groups.push_back(group.gid);
+    // also where root restarts the job of a member
+    owner.limits = check_policy(*vo, parts_.config, *member, Action::submit, now_seconds()).limits;
     return owner;
 }
 
@@ -91,8 +94,8 @@ Outcome<JobService::Owner> JobService::authorize(uint32_t uid, std::initializer_
                        "no session of {} on this node holds a valid credential: log in with ssh",
                        login_name(*owner->member, *owner->vo));
     for (const Action action : actions) {
-        const Decision decision = check_policy(*owner->vo, parts_.config.policy, *owner->member, action);
-        if (!decision.permit) return failure(Errc::denied, "{}", decision.reason);
+        const PolicyAnswer answer = check_policy(*owner->vo, parts_.config, *owner->member, action, now);
+        if (!answer.permit) return failure(Errc::denied, "{}", answer.reason);
     }
     return owner;
 }
@@ -104,15 +107,16 @@ std::optional<JobCredential> JobService::find_credential(const Owner& owner, uin
     return JobCredential{session->chain, session->expires - now};
 }
 
-Outcome<void> JobService::check_quota(uint32_t uid) const {
+Outcome<void> JobService::check_quota(uint32_t uid, const Limits& limits) const {
     const auto running = std::ranges::count_if(live_, [&](const auto& entry) {
         const Job* job = store_.find(entry.first);
         return job && job->uid == uid;
     });
-    if (static_cast<size_t>(running) < kRunningJobsMax) return {};
+    const uint64_t most = std::min<uint64_t>(kRunningJobsMax, limits[Limit::jobs]);
+    if (static_cast<uint64_t>(running) < most) return {};
     return failure(Errc::unavailable,
-                   "{} of your jobs run on this node, which is the most: wait for one or cancel one",
-                   kRunningJobsMax);
+                   "{} of your jobs run on this node, which is the most{}: wait for one or cancel one",
+                   running, most < kRunningJobsMax ? " that policy allows you" : "");
 }
 
 void JobService::run(uint32_t uid, const Json& parameters, OnJob done) {
@@ -121,7 +125,11 @@ void JobService::run(uint32_t uid, const Json& parameters, OnJob done) {
         log(Level::notice, "job refused", {{"uid", std::to_string(uid)}, {"reason", owner.error().message}});
         return done(std::unexpected(owner.error()));
     }
-    if (auto room = check_quota(uid); !room) return done(std::unexpected(room.error()));
+    if (auto room = check_quota(uid, owner->limits); !room) return done(std::unexpected(room.error()));
+    if (auto able = can_hold(owner->limits, places_.cgroups->controllers); !able) {
+        log(Level::notice, "job refused", {{"uid", std::to_string(uid)}, {"reason", able.error().message}});
+        return done(std::unexpected(able.error()));
+    }
     auto request = read_job_request(parameters, owner->home);
     if (!request) return done(std::unexpected(request.error()));
     Job job;
@@ -129,11 +137,12 @@ void JobService::run(uint32_t uid, const Json& parameters, OnJob done) {
     job.uid = uid;
     job.request = *std::move(request);
     job.submitted = now_seconds();
+    job.walltime = walltime_of(owner->limits);
     const auto added = add(*owner, std::move(job));
     if (!added) return done(std::unexpected(added.error()));
     log(Level::info, "job submitted",
         {{"job", job_name(added->id)}, {"user", added->login}, {"command", added->request.argv.front()}});
-    auto live = make_live(*added);
+    auto live = make_live(*added, owner->limits);
     Outcome<ContainerSpec> spec = live ? make_spec(*added, *owner, **live) : std::unexpected(live.error());
     if (!spec) {
         give_up(added->id, spec.error());

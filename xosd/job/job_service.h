@@ -81,6 +81,7 @@ class JobService {
         EventSource on_grace;
         std::unique_ptr<CgroupKill> kill;
         std::optional<int32_t> agent_status;  // of the loader, as the agent saw it
+        EventSource on_walltime;
         bool dumping = false;
         bool ending = false;
         bool cancelled = false;
@@ -93,6 +94,7 @@ class JobService {
         std::string home;
         std::vector<uint32_t> groups;
         AccountsSnapshot accounts;
+        Limits limits;  // that both policies leave for submitting a job
     };
 
     JobService(Parts parts, JobPlaces places)
@@ -103,7 +105,7 @@ class JobService {
 
     Outcome<Owner> find_member(uint32_t uid) const;
     Outcome<Owner> authorize(uint32_t uid, std::initializer_list<Action> actions) const;
-    Outcome<void> check_quota(uint32_t uid) const;
+    Outcome<void> check_quota(uint32_t uid, const Limits& limits) const;
     std::optional<JobCredential> find_credential(const Owner& owner, uint32_t uid) const;
     // The job's entry where its loader runs and nothing has begun to end it.
     Outcome<Live*> find_running(const Job& job);
@@ -112,12 +114,13 @@ class JobService {
 
     // job_lifecycle.cc
     Outcome<Job> add(const Owner& owner, Job job);
-    Outcome<Live*> make_live(const Job& job);
+    Outcome<Live*> make_live(const Job& job, const Limits& limits);
     Outcome<ContainerSpec> make_spec(const Job& job, const Owner& member, const Live& live) const;
     void begin(const Job& job, Outcome<Operation> operation, Outcome<ContainerProcess> (*finish)(Operation),
                OnJob done);
     void began(uint64_t id, Outcome<ContainerProcess> process, const OnJob& done);
     Outcome<void> watch(uint64_t id);
+    void walltime_over(uint64_t id);
     void process_ended(uint64_t id);
     void end(uint64_t id);
     void ended(uint64_t id, const Outcome<void>& killed);

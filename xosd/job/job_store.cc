@@ -11,6 +11,7 @@ constexpr const char* kSchema[] = {
     " request TEXT NOT NULL, state TEXT NOT NULL, submitted INTEGER NOT NULL, started INTEGER NOT NULL,"
     " ended INTEGER NOT NULL, pid INTEGER NOT NULL, start_time INTEGER NOT NULL, wait_status INTEGER,"
     " reason TEXT NOT NULL, generation INTEGER NOT NULL, cpu_usec INTEGER NOT NULL) STRICT;",
+    "ALTER TABLE job ADD COLUMN walltime INTEGER NOT NULL DEFAULT 0",
 };
 
 // job_request.h admits 1 MiB of arguments and as much environment; as JSON a byte may take six
@@ -99,6 +100,7 @@ Job read_job(const Statement& row) {
     job.reason = row.text(11);
     job.generation = static_cast<uint64_t>(row.number(12));
     job.cpu_usec = static_cast<uint64_t>(row.number(13));
+    job.walltime = static_cast<uint64_t>(row.number(14));
     return job;
 }
 
@@ -109,7 +111,7 @@ Outcome<void> JobStore::load() {
     auto select = database_->prepare(
         "SELECT id, login, uid, request, state, submitted, started, ended, pid, start_time, wait_status, "
         "reason,"
-        " generation, cpu_usec FROM job");
+        " generation, cpu_usec, walltime FROM job");
     if (!select) return std::unexpected(select.error());
     while (true) {
         auto row = select->step();
@@ -124,11 +126,12 @@ Outcome<uint64_t> JobStore::add(Job job) {
     auto insert = database_->prepare(
         "INSERT INTO job (login, uid, request, state, submitted, started, ended, pid, start_time, reason, "
         "generation,"
-        " cpu_usec) VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, 0, 0, '', 0, 0)");
+        " cpu_usec, walltime) VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, 0, 0, '', 0, 0, ?6)");
     if (!insert) return std::unexpected(insert.error());
     job.state = JobState::starting;
     if (auto done = insert->run(job.login, job.uid, write_request(job.request),
-                                std::string(job_state_name(job.state)), seconds(job.submitted));
+                                std::string(job_state_name(job.state)), seconds(job.submitted),
+                                static_cast<int64_t>(job.walltime));
         !done)
         return std::unexpected(done.error());
     job.id = static_cast<uint64_t>(database_->last_row_id());
@@ -151,12 +154,13 @@ Outcome<void> JobStore::update(const Job& job) {
 Outcome<void> JobStore::write(const Job& job) {
     auto update = database_->prepare(
         "UPDATE job SET state = ?2, started = ?3, ended = ?4, pid = ?5, start_time = ?6, wait_status = ?7,"
-        " reason = ?8, generation = ?9, cpu_usec = ?10, request = ?11 WHERE id = ?1");
+        " reason = ?8, generation = ?9, cpu_usec = ?10, request = ?11, walltime = ?12 WHERE id = ?1");
     if (!update) return std::unexpected(update.error());
-    return update->run(
-        static_cast<int64_t>(job.id), std::string(job_state_name(job.state)), seconds(job.started),
-        seconds(job.ended), job.pid, static_cast<int64_t>(job.start_time), job.wait_status, job.reason,
-        static_cast<int64_t>(job.generation), static_cast<int64_t>(job.cpu_usec), write_request(job.request));
+    return update->run(static_cast<int64_t>(job.id), std::string(job_state_name(job.state)),
+                       seconds(job.started), seconds(job.ended), job.pid,
+                       static_cast<int64_t>(job.start_time), job.wait_status, job.reason,
+                       static_cast<int64_t>(job.generation), static_cast<int64_t>(job.cpu_usec),
+                       write_request(job.request), static_cast<int64_t>(job.walltime));
 }
 
 Outcome<void> JobStore::remove(uint64_t id) {

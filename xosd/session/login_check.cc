@@ -24,12 +24,28 @@ Outcome<const Member*> check_member(const TrustedVo& vo, std::string_view user,
     return member;
 }
 
-Decision check_policy(const TrustedVo& vo, const Policy& node_policy, const Member& member, Action action) {
-    const Subject subject{vo.bundle.vo.name, member.name, member.groups, member.roles};
-    return decide(vo.policy, node_policy, subject, action);
+Subject subject_of(const TrustedVo& vo, const Member& member) {
+    return {vo.bundle.vo.name, member.name, member.groups, member.roles};
 }
 
-Outcome<LoginGrant> check_login(const TrustedVo& vo, const Policy& node_policy, std::string_view user,
+Circumstances circumstances_of(const NodeConfig& node, std::chrono::sys_seconds now) {
+    return {node.name, node.attributes.site, node.attributes.tags, now};
+}
+
+PolicyAnswer check_policy(const TrustedVo& vo, const NodeConfig& node, const Member& member, Action action,
+                          std::chrono::sys_seconds now) {
+    const JointDecision decision =
+        decide(vo.policy, node.policy, subject_of(vo, member), action, circumstances_of(node, now));
+    return {decision.permit(), reason(vo.policy, node.policy, decision, action), decision.limits()};
+}
+
+Outcome<void> check_sessions(std::string_view login, size_t count, const Limits& limits) {
+    if (count < limits[Limit::sessions]) return {};
+    return failure(Errc::denied, "{} has {} sessions on this node, and policy allows {}: end one first",
+                   login, count, limits[Limit::sessions]);
+}
+
+Outcome<LoginGrant> check_login(const TrustedVo& vo, const NodeConfig& node, std::string_view user,
                                 uint32_t uid, const VerifiedCredential& credential,
                                 std::chrono::sys_seconds now) {
     const auto member = check_member(vo, user, now);
@@ -50,15 +66,16 @@ Outcome<LoginGrant> check_login(const TrustedVo& vo, const Policy& node_policy, 
                        format_time(credential.not_before), format_time(credential.not_after));
     if (std::ranges::find(vo.bundle.revoked_serials, credential.serial) != vo.bundle.revoked_serials.end())
         return failure(Errc::denied, "credential {} is revoked", credential.serial);
-    if (const Decision login = check_policy(vo, node_policy, record, Action::login); !login.permit)
-        return failure(Errc::denied, "{}", login.reason);
+    const PolicyAnswer login = check_policy(vo, node, record, Action::login, now);
+    if (!login.permit) return failure(Errc::denied, "{}", login.reason);
     LoginGrant grant;
     grant.member = &record;
     grant.uid = uid;
     grant.expires = credential.not_after;
-    grant.pty = check_policy(vo, node_policy, record, Action::pty).permit;
-    grant.agent_forwarding = check_policy(vo, node_policy, record, Action::forward_agent).permit;
-    grant.port_forwarding = check_policy(vo, node_policy, record, Action::forward_port).permit;
+    grant.limits = login.limits;
+    grant.pty = check_policy(vo, node, record, Action::pty, now).permit;
+    grant.agent_forwarding = check_policy(vo, node, record, Action::forward_agent, now).permit;
+    grant.port_forwarding = check_policy(vo, node, record, Action::forward_port, now).permit;
     return grant;
 }
 

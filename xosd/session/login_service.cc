@@ -65,8 +65,11 @@ void LoginService::check_key(std::string login, uint32_t uid, std::string key, C
         const TrustedVo* trusted = trust_.find(again->vo);
         if (trusted == nullptr)
             return done(failure(Errc::denied, "{} is no longer accepted", login), nullptr);
-        done(check_login(*trusted, config_.policy, again->user, uid, *credential, now_seconds()),
-             &*credential);
+        auto grant = check_login(*trusted, config_, again->user, uid, *credential, now_seconds());
+        if (grant)
+            if (auto room = check_sessions(login, sessions_.count(uid), grant->limits); !room)
+                grant = std::unexpected(room.error());
+        done(std::move(grant), &*credential);
     });
 }
 
@@ -106,11 +109,14 @@ Outcome<LoginGrant> LoginService::check_without_credential(const std::string& lo
     if (vo == nullptr) return failure(Errc::denied, "{} is not of a VO that this node accepts", login);
     const auto member = check_member(*vo, name->user, now_seconds());
     if (!member) return std::unexpected(member.error());
-    if (const Decision su = check_policy(*vo, config_.policy, **member, Action::su); !su.permit)
-        return failure(Errc::denied, "no credential, and {}", su.reason);
+    const PolicyAnswer su = check_policy(*vo, config_, **member, Action::su, now_seconds());
+    if (!su.permit) return failure(Errc::denied, "no credential, and {}", su.reason);
     LoginGrant grant;
     grant.member = *member;
     grant.uid = vo->uid_of(**member);
+    grant.limits = su.limits;
+    if (auto room = check_sessions(login, sessions_.count(grant.uid), grant.limits); !room)
+        return std::unexpected(room.error());
     return grant;
 }
 
@@ -170,6 +176,12 @@ void LoginService::make_home_then_finish(std::shared_ptr<Opening> opening) {
 }
 
 void LoginService::finish(Opening& opening) {
+    // again: another session may have been opened while the home was made
+    if (auto room = check_sessions(opening.login, sessions_.count(opening.grant.uid), opening.grant.limits);
+        !room) {
+        log_refusal("session refused", opening.login, opening.service, opening.remote, room.error().message);
+        return refuse(opening.reply, room.error());
+    }
     LoginSession session;
     session.login = opening.login;
     session.uid = opening.grant.uid;

@@ -109,6 +109,11 @@ void SessionStore::close(uint64_t id, std::string_view how) {
     watches_.erase(id);
 }
 
+size_t SessionStore::count(uint32_t uid) const {
+    return static_cast<size_t>(
+        std::ranges::count_if(sessions_, [uid](const auto& entry) { return entry.second.uid == uid; }));
+}
+
 const LoginSession* SessionStore::find_valid(uint32_t uid, std::chrono::sys_seconds now,
                                              std::span<const std::string> revoked) const {
     const LoginSession* best = nullptr;

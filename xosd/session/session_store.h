@@ -46,6 +46,7 @@ class SessionStore {
     void close(uint64_t id, std::string_view how);
 
     const std::map<uint64_t, LoginSession>& all() const { return sessions_; }
+    size_t count(uint32_t uid) const;
     // A live session of uid whose credential is in date and whose serial is none of revoked, or null. The one
     // that lasts longest.
     const LoginSession* find_valid(uint32_t uid, std::chrono::sys_seconds now,

@@ -59,7 +59,7 @@ Outcome<std::unique_ptr<TrustedVo>> TrustStore::open(std::string_view bytes, std
     auto vo = std::make_unique<TrustedVo>();
     vo->fingerprint = fingerprint;
     vo->bundle = *std::move(bundle);
-    auto policy = parse_policy(vo->bundle.policy, "policy of VO " + vo->bundle.vo.name);
+    auto policy = parse_compact_policy(vo->bundle.policy, "policy of VO " + vo->bundle.vo.name);
     if (!policy) return std::unexpected(policy.error());
     vo->policy = *std::move(policy);
     for (const Member& member : vo->bundle.members) vo->members.emplace(member.name, &member);

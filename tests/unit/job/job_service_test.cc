@@ -86,6 +86,40 @@ TEST_CASE_METHOD(Fixture, "who may run a job") {
     CHECK(jobs().list(0, true).empty());
 }
 
+TEST_CASE_METHOD(Fixture, "policy limits how many jobs a member has at a time") {
+    config.policy = must(parse_policy("- {allow: all, limits: {jobs: 1}}", "node policy"));
+    const uint64_t id = start_sleeper();
+    CHECK_THAT(run("true").error().message, ContainsSubstring("the most that policy allows you"));
+    REQUIRE(cancel(id));
+    CHECK(run("true"));
+}
+
+TEST_CASE_METHOD(Fixture, "a job ends after its walltime, also when xosd was started again meanwhile") {
+    config.policy = must(parse_policy("- {allow: all, limits: {walltime: 2s}}", "node policy"));
+    const uint64_t id = start_sleeper();
+    CHECK(record(id).walltime == 2);
+    SECTION("the same xosd") {}
+    SECTION("another one, under another policy") {
+        config.policy = must(parse_policy("- {allow: all}", "node policy"));
+        start_service();
+    }
+    const auto ended = wait(id);
+    REQUIRE(ended);
+    CHECK_THAT(ended->reason, ContainsSubstring("ended after 2s, which is the walltime"));
+    CHECK(ended->ended - ended->started >= std::chrono::seconds(2));
+    CHECK_FALSE(is_populated(id));
+}
+
+TEST_CASE_METHOD(Fixture, "a job whose limit this node cannot hold is refused, and nothing of it is left") {
+    // the node of these tests has no controllers for jobs
+    config.policy = must(parse_policy("- {allow: all, limits: {memory: 1G}}", "node policy"));
+    const auto refused = run("true");
+    REQUIRE_FALSE(refused);
+    CHECK_THAT(refused.error().message, ContainsSubstring("limits your jobs to memory 1G") &&
+                                            ContainsSubstring("no memory controller"));
+    CHECK(jobs().list(0, true).empty());
+}
+
 TEST_CASE_METHOD(Fixture, "to others a job does not exist") {
     const uint64_t id = start_sleeper();
     const uint32_t other = uid + 1;

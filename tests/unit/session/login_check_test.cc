@@ -15,7 +15,7 @@ namespace {
 // A login in which everything agrees; each test spoils one thing.
 struct Login {
     TrustedVo vo;
-    Policy node_policy = must(parse_policy("- {allow: [login, pty]}", "node policy"));
+    NodeConfig node{.policy = must(parse_policy("- {allow: [login, pty]}", "node policy"))};
     std::string user = "user1";
     uint32_t uid = kUidMin + 1;
     VerifiedCredential credential;
@@ -33,7 +33,7 @@ struct Login {
         credential.public_key.bytes = Bytes(32, 0x41);
     }
     std::string refusal() const {
-        const auto grant = check_login(vo, node_policy, user, uid, credential, now);
+        const auto grant = check_login(vo, node, user, uid, credential, now);
         if (grant) return "";
         CHECK(grant.error().code == Errc::denied);
         return grant.error().message;
@@ -44,8 +44,7 @@ struct Login {
 
 TEST_CASE("a login in which everything agrees") {
     const Login login;
-    const auto grant =
-        check_login(login.vo, login.node_policy, "user1", kUidMin + 1, login.credential, login.now);
+    const auto grant = check_login(login.vo, login.node, "user1", kUidMin + 1, login.credential, login.now);
     REQUIRE(grant);
     CHECK(grant->member->name == "user1");
     CHECK(grant->uid == kUidMin + 1);
@@ -109,7 +108,39 @@ TEST_CASE("the VO's word counts over the credential's") {
         CHECK_THAT(login.refusal(), ContainsSubstring("policy of VO physics line 2 denies login"));
     }
     SECTION("the node's policy") {
-        login.node_policy.rules.clear();
+        login.node.policy = Policy("node policy");
+        CHECK_THAT(login.refusal(), ContainsSubstring("node policy has no rule that allows login"));
+    }
+}
+
+TEST_CASE("the node and the hour count, and limits are the smaller of both") {
+    Login login;
+    login.node.name = "node1.example.org";
+    login.node.attributes.tags = {"gpu"};
+    login.vo.policy = must(parse_compact_policy(
+        R"([{"allow":["login"],"tag":["gpu"],"limits":{"sessions":"5"}}])", "policy of VO physics"));
+    // kNow is a Thursday
+    login.node.policy = must(
+        parse_policy("- {allow: login, node: '*.example.org', when: {days: mon-fri}, limits: {sessions: 3}}",
+                     "node policy"));
+    const auto grant = check_login(login.vo, login.node, "user1", kUidMin + 1, login.credential, login.now);
+    REQUIRE(grant);
+    CHECK(grant->limits[Limit::sessions] == 3);
+    CHECK(check_sessions("user1@physics", 2, grant->limits));
+    CHECK_THAT(check_sessions("user1@physics", 3, grant->limits).error().message,
+               ContainsSubstring("has 3 sessions on this node, and policy allows 3"));
+    SECTION("another node") {
+        login.node.name = "node1.example.net";
+        CHECK_THAT(login.refusal(), ContainsSubstring("node policy has no rule that allows login"));
+    }
+    SECTION("another kind of node") {
+        login.node.attributes.tags.clear();
+        CHECK_THAT(login.refusal(), ContainsSubstring("policy of VO physics has no rule"));
+    }
+    SECTION("another day") {
+        login.now += std::chrono::days(3);
+        login.credential.not_after += std::chrono::days(3);
+        login.vo.bundle.not_after += std::chrono::days(3);
         CHECK_THAT(login.refusal(), ContainsSubstring("node policy has no rule that allows login"));
     }
 }

@@ -8,6 +8,7 @@
 
 #include "tests/unit/ssh/command.h"
 #include "xosd/sshd/sshd_config.h"
+#include "xosd/this_machine.h"
 
 using namespace xos;
 using namespace xos::test;
@@ -31,10 +32,10 @@ TEST_CASE("a node's configuration") {
     CHECK(config->home_root == "/data/homes");
     CHECK(config->shell == "/bin/sh");
     CHECK_FALSE(config->manage_sshd);
-    CHECK(config->policy.rules.size() == 1);
+    CHECK(config->policy.rules().size() == 1);
     const auto empty = parse_node_config("# nothing\n", "node.yaml");
     REQUIRE(empty);
-    CHECK(empty->policy.rules.empty());
+    CHECK(empty->policy.rules().empty());
     CHECK(empty->manage_sshd);
 }
 
@@ -48,15 +49,48 @@ TEST_CASE("a configuration that is not right is refused with its place") {
     CHECK_THAT(refusal_of("- a\n"), ContainsSubstring("expected a map"));
 }
 
+TEST_CASE("a node says where it is and what it has") {
+    const auto config = parse_node_config(
+        "node:\n  name: node1.example.org\n  site: lab\n  tags: [gpu, infiniband]\n  cpus: 64\n  memory: "
+        "256G\n",
+        "node.yaml");
+    REQUIRE(config);
+    CHECK(config->name == "node1.example.org");
+    CHECK(config->attributes == NodeAttributes{"lab", {"gpu", "infiniband"}, 64, 256 * 1024});
+    CHECK(parse_node_config("", "node.yaml")->name.empty());
+    CHECK_THAT(refusal_of("node: [a]"), ContainsSubstring("node.yaml:1:7: expected a map"));
+    CHECK_THAT(refusal_of("node: {nam: a}"), ContainsSubstring("'nam' is not a known key"));
+    CHECK_THAT(refusal_of("node: {name: Node1}"), ContainsSubstring("a host name in lower case"));
+    CHECK_THAT(refusal_of("node: {name: a..b}"), ContainsSubstring("a host name"));
+    CHECK_THAT(refusal_of("node: {site: 'a b'}"), ContainsSubstring("a site"));
+    CHECK_THAT(refusal_of("node: {tags: [gpu, gpu]}"), ContainsSubstring("'gpu' only once"));
+    CHECK_THAT(refusal_of("node: {tags: [GPU]}"), ContainsSubstring("'GPU' is none"));
+    for (const char* cpus : {"0", "-1", "many", "1.5", "[1]", ""})
+        CHECK_THAT(refusal_of(compose("node: {{cpus: {}}}", cpus)),
+                   ContainsSubstring("number of processors"));
+    for (const char* memory : {"0", "-1G", "1K", "G", "[1]", "99999999999T"})
+        CHECK_THAT(refusal_of(compose("node: {{memory: {}}}", memory)), ContainsSubstring("a size such as"));
+}
+
+TEST_CASE("what the owner does not say of the node is asked of the machine") {
+    const TempDir dir;
+    const auto config = load_node_config(dir.path / "absent.yaml");
+    REQUIRE(config);
+    CHECK(config->name == read_host_name());
+    CHECK(config->attributes.cpus >= 1);
+    CHECK(config->attributes.memory >= 1);
+    CHECK(config->attributes.site.empty());
+}
+
 TEST_CASE("a configuration that others could write is not believed") {
     if (geteuid() != 0) SKIP("needs root: the file must be root's");
     const TempDir dir;
     const std::string path = dir.path / "node.yaml";
     const auto absent = load_node_config(path);
     REQUIRE(absent);
-    CHECK(absent->policy.rules.empty());
+    CHECK(absent->policy.rules().empty());
     write_file(path, "policy: [{allow: all}]\n");
-    CHECK(load_node_config(path)->policy.rules.size() == 1);
+    CHECK(load_node_config(path)->policy.rules().size() == 1);
     REQUIRE(chmod(path.c_str(), 0620) == 0);
     CHECK(load_node_config(path).error().code == Errc::denied);
     REQUIRE(chmod(path.c_str(), 0600) == 0);

@@ -112,6 +112,42 @@ TEST_CASE_METHOD(Fixture, "a policy that is not understood refuses the bundle") 
     CHECK_THAT(trust.apply("{}", "").error().message, ContainsSubstring("no bundle"));
 }
 
+TEST_CASE_METHOD(Fixture, "a policy that nobody signed, or an older one, never decides") {
+    const auto allows_submit = [&] {
+        const std::vector<std::string> none;
+        return trust.find("physics")
+            ->policy.decide({"physics", "user1", none, none}, Action::submit, {"", "", none, now_seconds()})
+            .permit;
+    };
+    const Bundle permissive = physics.bundle;
+    physics.bundle.serial = 8;
+    physics.bundle.policy = R"([{"allow":["login"]}])";
+    REQUIRE(apply(physics, physics.fingerprint()) == "");
+    CHECK_FALSE(allows_submit());
+    // the old one again, by hand and after a restart
+    CHECK_THAT(apply(permissive), ContainsSubstring("this node has seen 8"));
+    CHECK_FALSE(allows_submit());
+    // another policy under the same signature: one character of the signed payload changed
+    const std::string sealed = physics.seal();
+    const std::string content = "\"content\":";
+    const size_t payload = sealed.find("\"payload\":\"", sealed.find(content));
+    REQUIRE(payload != std::string::npos);
+    for (const size_t place : {20u, 100u, 200u}) {
+        std::string forged = sealed;
+        char& byte = forged[payload + 11 + place];
+        byte = byte == 'A' ? 'B' : 'A';
+        CHECK_FALSE(trust.apply(forged, ""));
+    }
+    // signed by somebody, but not by this VO
+    SampleVo stranger = make_live_vo();
+    stranger.bundle.serial = 9;
+    CHECK_FALSE(apply(stranger).empty());
+    CHECK_FALSE(allows_submit());
+    TrustStore again(loop, database, ledger, config);
+    REQUIRE(again.load());
+    CHECK(again.find("physics")->bundle.policy == R"([{"allow":["login"]}])");
+}
+
 TEST_CASE_METHOD(Fixture, "what was taken is there after a restart; a damaged VO alone is left out") {
     SampleVo bio = make_live_vo("bio");
     bio.bundle.vo.id = "22222222-2222-4333-8444-555555555555";
