@@ -1,7 +1,7 @@
 // The audit line: one for each thing that the authority gave out or refused.
 //
-// Owns: its words and fields. Process: xos-cda serve. Trusts: nothing in a field; the log quotes them. No code, token,
-// request or key is ever among them.
+// Owns: its words and fields. Process: xos-cda serve. Trusts: nothing in a field; the log quotes them. No
+// code, token, request or key is ever among them.
 #pragma once
 
 #include <string>

@@ -231,6 +231,7 @@ void declare_commands(CLI::App& app, CommandLine& line) {
     app.require_subcommand(1);
     app.add_option("--state", line.state,
                    compose("another directory than {}; the caller stays who it is", kAuthorityDir));
+    app.add_option("--secret", line.secret, "file with the secret that encrypts the keys");
     Declarations all(app, line);
     declare_vo(all);
     declare_member(all);

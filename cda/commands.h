@@ -16,7 +16,8 @@ class App;
 namespace xos {
 
 struct CommandLine {
-    std::string state;                                              // empty: kAuthorityDir
+    std::string state;   // empty: kAuthorityDir
+    std::string secret;  // file; empty: kSecretFile with kAuthorityDir, else none
     std::function<Outcome<std::string>(Authority& authority)> run;  // answers what goes to standard output
 };
 

@@ -48,7 +48,8 @@ std::string format_code(std::string_view login, std::string_view secret, std::st
 
 Outcome<MemberInVo> Enrolment::read_active(std::string_view login, std::chrono::sys_seconds now) {
     const auto name = parse_login_name(login);
-    if (!name) return failure(Errc::invalid, "\"{}\" is no login name: expected one such as user1@physics", login);
+    if (!name)
+        return failure(Errc::invalid, "\"{}\" is no login name: expected one such as user1@physics", login);
     auto identity = vos_.read_vo(name->vo);
     if (!identity && identity.error().code == Errc::not_found)
         return failure(Errc::not_found, "there is no VO {} at this authority", name->vo);
@@ -69,7 +70,8 @@ Outcome<MemberInVo> Enrolment::read_active(std::string_view login, std::chrono::
 Outcome<std::string> Enrolment::invite(std::string_view login, std::chrono::seconds lifetime,
                                        std::chrono::sys_seconds now) {
     if (lifetime < std::chrono::minutes(1) || lifetime > kInvitationLifetimeMax)
-        return failure(Errc::invalid, "an invitation lasts 1 minute to {} days", kInvitationLifetimeMax.count());
+        return failure(Errc::invalid, "an invitation lasts 1 minute to {} days",
+                       kInvitationLifetimeMax.count());
     const auto found = read_active(login, now);
     if (!found) return std::unexpected(found.error());
     const std::string& vo = found->identity.record.name;
@@ -83,13 +85,16 @@ Outcome<std::string> Enrolment::invite(std::string_view login, std::chrono::seco
     return secret;
 }
 
-Outcome<MemberInVo> Enrolment::enrol(std::string_view login, std::string_view secret, std::string_view request_pem,
-                                     std::chrono::sys_seconds now, bool* wrong_code) {
+Outcome<MemberInVo> Enrolment::enrol(std::string_view login, std::string_view secret,
+                                     std::string_view request_pem, std::chrono::sys_seconds now,
+                                     bool* wrong_code) {
     *wrong_code = false;
     const auto name = parse_login_name(login);
     if (!name) return failure(Errc::invalid, "this is no login name: expected one such as user1@physics");
     auto identity = vos_.read_vo(name->vo);
-    if (!identity) return identity.error().code == Errc::not_found ? refuse_code(wrong_code) : std::unexpected(identity.error());
+    if (!identity)
+        return identity.error().code == Errc::not_found ? refuse_code(wrong_code)
+                                                        : std::unexpected(identity.error());
     const auto member = vos_.read_member(identity->record, name->user);
     if (!member) return std::unexpected(member.error());
     const auto invitation = records_.read_invitation(name->vo, name->user);
@@ -115,7 +120,8 @@ Outcome<Ed25519Public> Enrolment::key_of(std::string_view login, std::chrono::sy
     const auto key = records_.read_key(found->identity.record.name, found->member.name);
     if (!key) return std::unexpected(key.error());
     if (key->revision == 0 || key->value.member_id != found->member.id)
-        return failure(Errc::denied, "{} is not enrolled: ask the manager of the VO for a code, then: xos enroll", login);
+        return failure(Errc::denied,
+                       "{} is not enrolled: ask the manager of the VO for a code, then: xos enroll", login);
     return key->value.key;
 }
 

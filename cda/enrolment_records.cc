@@ -44,7 +44,8 @@ Outcome<Fields> read(const RegistryEntry& entry, const char* bytes, const char* 
     first.take(seconds, root.integer(time, 0, kSerialMax));
     if (first) return first.get();
     const auto decoded = decode_base64url(text);
-    if (!decoded || decoded->size() != fields.bytes.size()) return root.invalid("expected 32 bytes in base64url");
+    if (!decoded || decoded->size() != fields.bytes.size())
+        return root.invalid("expected 32 bytes in base64url");
     std::ranges::copy(*decoded, fields.bytes.begin());
     fields.time = std::chrono::sys_seconds(std::chrono::seconds(seconds));
     return fields;
@@ -76,17 +77,17 @@ Outcome<Kept<EnrolledKey>> EnrolmentRecords::read_key(std::string_view vo, std::
 
 Outcome<void> EnrolmentRecords::put_invitation(std::string_view vo, std::string_view user,
                                                const Kept<Invitation>& invitation) {
-    const auto done =
-        registry_.put(invitation_key(vo, user), format(invitation.value), invitation.revision);
+    const auto done = registry_.put(invitation_key(vo, user), format(invitation.value), invitation.revision);
     if (!done) return std::unexpected(done.error());
     return {};
 }
 
-Outcome<void> EnrolmentRecords::enrol(std::string_view vo, std::string_view user, const Kept<Invitation>& invitation,
-                                      const Kept<EnrolledKey>& key) {
+Outcome<void> EnrolmentRecords::enrol(std::string_view vo, std::string_view user,
+                                      const Kept<Invitation>& invitation, const Kept<EnrolledKey>& key) {
     const RegistryChange changes[] = {
         {invitation_key(vo, user), invitation.revision, std::nullopt},
-        {enrolled_key(vo, user), key.revision, format({key.value.key, key.value.member_id, key.value.since}, "key", "since")}};
+        {enrolled_key(vo, user), key.revision,
+         format({key.value.key, key.value.member_id, key.value.since}, "key", "since")}};
     const auto done = registry_.commit(changes);
     if (!done) return std::unexpected(done.error());
     return {};

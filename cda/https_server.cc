@@ -20,6 +20,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr size_t kConnectionMemory = 24 * 1024;  // request line and headers; more is answered with 431
 constexpr unsigned kIdleSeconds = 10;
+constexpr size_t kDiscardMax = 1024 * 1024;  // bytes of a body that are read only so that the refusal arrives
 constexpr size_t kSlowestReader = 32 * 1024;  // bytes a second
 constexpr std::chrono::seconds kStopTime{5};
 constexpr char kTlsPriorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3";  // gnutls_priority_init(3)
@@ -37,7 +38,9 @@ struct DaemonEnd {
 struct Body {
     std::string text;
     size_t& in_flight;
-    Body(std::string bytes, size_t& counter) : text(std::move(bytes)), in_flight(counter) { in_flight += text.size(); }
+    Body(std::string bytes, size_t& counter) : text(std::move(bytes)), in_flight(counter) {
+        in_flight += text.size();
+    }
     ~Body() { in_flight -= text.size(); }
     Body(const Body&) = delete;
     Body& operator=(const Body&) = delete;
@@ -50,7 +53,7 @@ struct Connection {
 
 struct Upload {
     std::string body;
-    bool too_large = false;
+    size_t bytes = 0;  // that came, kept or not
 };
 
 std::string header_of(MHD_Connection* connection, const char* name) {
@@ -69,7 +72,8 @@ std::string address_of(MHD_Connection* connection) {
         else
             inet_ntop(AF_INET6, &address, text, sizeof text);
     } else if (info->client_addr->sa_family == AF_INET) {
-        inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(info->client_addr)->sin_addr, text, sizeof text);
+        inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(info->client_addr)->sin_addr, text,
+                  sizeof text);
     }
     return text;
 }
@@ -78,7 +82,8 @@ bool says_too_much(MHD_Connection* connection) {
     const std::string text = header_of(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
     uint64_t length = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), length);
-    return !text.empty() && (error != std::errc() || end != text.data() + text.size() || length > kHttpBodyMax);
+    return !text.empty() &&
+           (error != std::errc() || end != text.data() + text.size() || length > kDiscardMax);
 }
 
 HttpResponse too_large() {
@@ -132,12 +137,13 @@ class MicroHttpsServer final : public HttpsServer {
   private:
     static MHD_Result on_request(void* self, MHD_Connection* connection, const char* url, const char* method,
                                  const char* version, const char* data, size_t* size, void** context);
-    static void on_request_end(void* self, MHD_Connection* connection, void** context, MHD_RequestTerminationCode code);
+    static void on_request_end(void* self, MHD_Connection* connection, void** context,
+                               MHD_RequestTerminationCode code);
     static void on_connection(void* self, MHD_Connection* connection, void** context,
                               MHD_ConnectionNotificationCode code);
 
-    MHD_Result take(MHD_Connection* connection, const char* url, const char* method, const char* data, size_t* size,
-                    void** context);
+    MHD_Result take(MHD_Connection* connection, const char* url, const char* method, const char* data,
+                    size_t* size, void** context);
     HttpResponse answer(MHD_Connection* connection, const char* url, const char* method, Upload& upload);
     MHD_Result queue(MHD_Connection* connection, HttpResponse response);
     void step();
@@ -163,12 +169,12 @@ Outcome<void> MicroHttpsServer::open(const HttpsOptions& options, const TlsIdent
     daemon_.reset(MHD_start_daemon(
         MHD_USE_TLS | MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, nullptr, nullptr, &on_request, this,
         MHD_OPTION_EXTERNAL_LOGGER, &log_library, nullptr, MHD_OPTION_LISTEN_SOCKET, listener->get(),
-        MHD_OPTION_HTTPS_MEM_KEY, identity.key_pem.c_str(), MHD_OPTION_HTTPS_MEM_CERT, identity.certificate_pem.c_str(),
-        MHD_OPTION_HTTPS_PRIORITIES, kTlsPriorities, MHD_OPTION_CONNECTION_MEMORY_LIMIT, kConnectionMemory,
-        MHD_OPTION_CONNECTION_LIMIT, options.connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        options.connections_per_address, MHD_OPTION_CONNECTION_TIMEOUT, kIdleSeconds, MHD_OPTION_NOTIFY_COMPLETED,
-        &on_request_end, this, MHD_OPTION_NOTIFY_CONNECTION, &on_connection, this, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_END));
+        MHD_OPTION_HTTPS_MEM_KEY, identity.key_pem.c_str(), MHD_OPTION_HTTPS_MEM_CERT,
+        identity.certificate_pem.c_str(), MHD_OPTION_HTTPS_PRIORITIES, kTlsPriorities,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, kConnectionMemory, MHD_OPTION_CONNECTION_LIMIT,
+        options.connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT, options.connections_per_address,
+        MHD_OPTION_CONNECTION_TIMEOUT, kIdleSeconds, MHD_OPTION_NOTIFY_COMPLETED, &on_request_end, this,
+        MHD_OPTION_NOTIFY_CONNECTION, &on_connection, this, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END));
     if (!daemon_) return failure(Errc::system, "cannot start the HTTPS server: is the TLS key sound?");
     (void)listener->release();  // the daemon's from here on
     const auto* info = MHD_get_daemon_info(daemon_.get(), MHD_DAEMON_INFO_EPOLL_FD);
@@ -185,7 +191,8 @@ void MicroHttpsServer::step() {
     timer_ = {};
     const int64_t wait = MHD_get_timeout64s(daemon_.get());  // milliseconds; -1: nothing is awaited
     if (wait >= 0)
-        if (auto timer = loop_.after(std::chrono::milliseconds(wait), [this] { step(); })) timer_ = std::move(*timer);
+        if (auto timer = loop_.after(std::chrono::milliseconds(wait), [this] { step(); }))
+            timer_ = std::move(*timer);
     check_stopped();
 }
 
@@ -224,8 +231,9 @@ void MicroHttpsServer::on_connection(void* self, MHD_Connection* connection, voi
     if (info) server.connections_[connection] = {info->connect_fd, Clock::now() + server.request_time_};
 }
 
-MHD_Result MicroHttpsServer::on_request(void* self, MHD_Connection* connection, const char* url, const char* method,
-                                        const char*, const char* data, size_t* size, void** context) {
+MHD_Result MicroHttpsServer::on_request(void* self, MHD_Connection* connection, const char* url,
+                                        const char* method, const char*, const char* data, size_t* size,
+                                        void** context) {
     try {
         return static_cast<MicroHttpsServer*>(self)->take(connection, url, method, data, size, context);
     } catch (const std::exception& error) {
@@ -239,17 +247,20 @@ void MicroHttpsServer::on_request_end(void*, MHD_Connection*, void** context, MH
     *context = nullptr;
 }
 
-MHD_Result MicroHttpsServer::take(MHD_Connection* connection, const char* url, const char* method, const char* data,
-                                  size_t* size, void** context) {
+MHD_Result MicroHttpsServer::take(MHD_Connection* connection, const char* url, const char* method,
+                                  const char* data, size_t* size, void** context) {
     if (*context == nullptr) {
         *context = new Upload;  // ends in on_request_end()
         return says_too_much(connection) ? queue(connection, too_large()) : MHD_YES;
     }
     auto& upload = *static_cast<Upload*>(*context);
-    if (*size == 0) return queue(connection, answer(connection, url, method, upload));
+    if (*size == 0)
+        return queue(connection,
+                     upload.bytes > kHttpBodyMax ? too_large() : answer(connection, url, method, upload));
     // a chunked body says its size at its end only
-    if (upload.body.size() + *size > kHttpBodyMax) return MHD_NO;
-    upload.body.append(data, *size);
+    upload.bytes += *size;
+    if (upload.bytes > kDiscardMax) return MHD_NO;
+    if (upload.bytes <= kHttpBodyMax) upload.body.append(data, *size);
     *size = 0;
     return MHD_YES;
 }
@@ -299,8 +310,8 @@ MHD_Result MicroHttpsServer::queue(MHD_Connection* connection, HttpResponse resp
 
 Outcome<ListenAddress> read_listen_address(std::string_view text) {
     const auto refuse = [&] {
-        return failure(Errc::invalid, "{} is no address to listen on: expected one such as 0.0.0.0:8443 or [::]:8443",
-                       text);
+        return failure(Errc::invalid,
+                       "{} is no address to listen on: expected one such as 0.0.0.0:8443 or [::]:8443", text);
     };
     const size_t colon = text.rfind(':');
     if (colon == std::string_view::npos) return refuse();

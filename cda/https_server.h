@@ -1,8 +1,9 @@
 // HTTPS for strangers: TLS 1.3, one request a connection, everything capped.
 //
-// Owns: the listening socket, libmicrohttpd's daemon, every connection's deadlines. It runs in the event loop, in one
-// thread. Process: xos-cda serve. Trusts: nothing that comes in. A connection has kRequestTime from its first packet
-// until its request is complete, however busy it is meanwhile, and for the answer a time that depends on its size.
+// Owns: the listening socket, libmicrohttpd's daemon, every connection's deadlines. It runs in the event
+// loop, in one thread. Process: xos-cda serve. Trusts: nothing that comes in. A connection has kRequestTime
+// from its first packet until its request is complete, however busy it is meanwhile, and for the answer a
+// time that depends on its size.
 #pragma once
 
 #include <chrono>
@@ -19,8 +20,8 @@
 namespace xos {
 
 inline constexpr std::chrono::seconds kRequestTime{15};
-inline constexpr size_t kHttpBodyMax = 32 * 1024;                // bytes of a request
-inline constexpr size_t kHttpAnswersMax = 1024 * 1024 * 1024;    // bytes of answers in memory at once
+inline constexpr size_t kHttpBodyMax = 32 * 1024;              // bytes of a request
+inline constexpr size_t kHttpAnswersMax = 1024 * 1024 * 1024;  // bytes of answers in memory at once
 
 struct HttpResponse {
     unsigned status = 200;

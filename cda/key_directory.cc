@@ -4,11 +4,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cda/sealed_key.h"
 #include "common/uuid.h"
 
 namespace xos {
 namespace {
 
+constexpr size_t kKeyFileMax = 4096;
 constexpr KeyRole kRoles[] = {KeyRole::vo, KeyRole::ca, KeyRole::registrar};
 
 const char* file_name(KeyRole role) {
@@ -36,6 +38,37 @@ Outcome<void> check_private(int directory, const std::string& path) {
     return {};
 }
 
+Outcome<std::string> read_key_file(int folder, const char* name) {
+    const UniqueFd file(openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (!file) return failure_errno(errno, "cannot open the key file {}", name);
+    struct stat status;
+    if (fstat(file.get(), &status) < 0) return failure_errno(errno, "cannot look at the key file {}", name);
+    if (!S_ISREG(status.st_mode) || (status.st_mode & 077) != 0)
+        return failure(Errc::denied, "the key file {} must be a file that only its owner may use: chmod 600",
+                       name);
+    std::string pem(kKeyFileMax, '\0');
+    const ssize_t size = pread(file.get(), pem.data(), pem.size(), 0);
+    if (size < 0) return failure_errno(errno, "cannot read the key file {}", name);
+    pem.resize(static_cast<size_t>(size));
+    return pem;
+}
+
+// Under another name first: whoever reads sees the old key file or the new one.
+Outcome<void> write_key_file(int folder, const char* name, std::string_view pem) {
+    const std::string temporary = compose("{}.{}", name, getpid());
+    unlinkat(folder, temporary.c_str(), 0);
+    const UniqueFd file(
+        openat(folder, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file) return failure_errno(errno, "cannot make the key file {}", name);
+    const bool written = write(file.get(), pem.data(), pem.size()) == static_cast<ssize_t>(pem.size()) &&
+                         fsync(file.get()) == 0 && renameat(folder, temporary.c_str(), folder, name) == 0 &&
+                         fsync(folder) == 0;
+    if (written) return {};
+    const int error = errno;
+    unlinkat(folder, temporary.c_str(), 0);
+    return failure_errno(error, "cannot write the key file {}", name);
+}
+
 }  // namespace
 
 Outcome<KeyDirectory> KeyDirectory::open(const std::string& state, std::string secret) {
@@ -61,7 +94,7 @@ Outcome<void> KeyDirectory::store(const std::string& vo_id, const VoKeys& keys) 
         const SigningKey& key = role == KeyRole::vo   ? keys.vo
                                 : role == KeyRole::ca ? keys.ca
                                                       : keys.registrar;
-        if (auto stored = store_signing_key(folder.get(), file_name(role), key); !stored) return stored;
+        if (auto stored = store_key(folder.get(), file_name(role), key); !stored) return stored;
     }
     if (fsync(directory_.get()) < 0) return failure_errno(errno, "cannot sync the key directory");
     return {};
@@ -84,7 +117,30 @@ Outcome<SigningKey> KeyDirectory::load(const std::string& vo_id, KeyRole role) c
     if (!is_uuid(vo_id)) return failure(Errc::invalid, "the id of the VO is no UUID");
     const UniqueFd folder = open_directory(directory_.get(), vo_id.c_str());
     if (!folder) return failure_errno(errno, "cannot open the directory of the keys of the VO {}", vo_id);
-    return load_signing_key(folder.get(), file_name(role));
+    return load_key(folder.get(), file_name(role));
+}
+
+Outcome<void> KeyDirectory::store_key(int folder, const char* name, const SigningKey& key) const {
+    auto pem = key.to_pem();
+    if (!pem) return std::unexpected(pem.error());
+    const auto sealed = seal_key(*pem, secret_);
+    OPENSSL_cleanse(pem->data(), pem->size());
+    if (!sealed) return std::unexpected(sealed.error());
+    return write_key_file(folder, name, *sealed);
+}
+
+Outcome<SigningKey> KeyDirectory::load_key(int folder, const char* name) const {
+    auto text = read_key_file(folder, name);
+    if (!text) return std::unexpected(text.error());
+    auto pem = open_sealed_key(*text, secret_);
+    if (!pem) return failure(pem.error().code, "key file {}: {}", name, pem.error().message);
+    auto key = SigningKey::from_pem(*pem);
+    OPENSSL_cleanse(pem->data(), pem->size());
+    if (!key) return failure(key.error().code, "key file {}: {}", name, key.error().message);
+    // a key of before there was a secret
+    if (!secret_.empty() && !is_sealed_key(*text))
+        if (auto stored = store_key(folder, name, *key); !stored) return std::unexpected(stored.error());
+    return key;
 }
 
 void KeyDirectory::discard(const std::string& vo_id) const {

@@ -1,5 +1,5 @@
 // Where the authority keeps private keys: DIRECTORY/keys/<VO id>/{vo,ca,registrar}.pem, one file a key, mode
-// 0600.
+// 0600, encrypted with the authority's secret.
 //
 // Owns: the directory's descriptor and the files' names. Process: xos-cda.
 // Trusts: the directory, once it is known to be this user's alone.
@@ -38,6 +38,9 @@ class KeyDirectory {
     KeyDirectory(UniqueFd directory, std::string state, std::string secret)
         : directory_(std::move(directory)), state_(std::move(state)), secret_(std::move(secret)) {}
     Outcome<void> store(const std::string& vo_id, const VoKeys& keys) const;
+    Outcome<void> store_key(int folder, const char* name, const SigningKey& key) const;
+    // A key that lies there unencrypted although there is a secret is encrypted at this use.
+    Outcome<SigningKey> load_key(int folder, const char* name) const;
 
     UniqueFd directory_;
     std::string state_, secret_;

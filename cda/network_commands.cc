@@ -41,8 +41,8 @@ Outcome<std::string> invite(Authority& authority, const std::string& login, std:
     if (!code) return std::unexpected(code.error());
     const auto vo = VoRegistry(authority.registry()).read_vo(login.substr(login.find('@') + 1));
     if (!vo) return std::unexpected(vo.error());
-    return compose("{} enrols, once, until {}, with:\n  xos enroll {} {}\n", login, format_time(now + lifetime),
-                   vo->record.authority, *code);
+    return compose("{} enrols, once, until {}, with:\n  xos enroll {} {}\n", login,
+                   format_time(now + lifetime), vo->record.authority, *code);
 }
 
 Outcome<std::string> run_invite(Authority& authority, const Words& words) {
@@ -73,7 +73,8 @@ Outcome<std::string> run_serve(Authority& authority, const Words& words) {
         config->listen = std::move(*listen);
     }
     if (!words.url.empty() && !is_https_url(words.url))
-        return failure(Errc::invalid, "--public-url {}: expected one such as https://cda.example.org:8443", words.url);
+        return failure(Errc::invalid, "--public-url {}: expected one such as https://cda.example.org:8443",
+                       words.url);
     if (!words.url.empty()) config->public_url = words.url;
     return serve(authority, *config).transform([] { return std::string(); });
 }
@@ -92,14 +93,16 @@ CLI::App* declare(CLI::App& group, const char* name, const char* description, Co
 // What `member add` answers, and the invitation behind it.
 void invite_after_add(CLI::App& add, CommandLine& line, const Words& words) {
     const std::string login = add.get_option("LOGIN")->as<std::string>();
-    line.run = [run = std::move(line.run), login, lifetime = words.lifetime](Authority& authority) -> Outcome<std::string> {
+    line.run = [run = std::move(line.run), login,
+                lifetime = words.lifetime](Authority& authority) -> Outcome<std::string> {
         const auto parsed = read_invite_lifetime(lifetime);
         if (!parsed) return std::unexpected(parsed.error());
         auto added = run(authority);
         if (!added) return added;
         auto invited = invite(authority, login, *parsed);
         if (!invited)
-            return failure(invited.error().code, "{} is a member now, but not invited: {}; then: member invite {}", login,
+            return failure(invited.error().code,
+                           "{} is a member now, but not invited: {}; then: member invite {}", login,
                            invited.error().message, login);
         return *added + *invited;
     };
@@ -110,19 +113,22 @@ void invite_after_add(CLI::App& add, CommandLine& line, const Words& words) {
 void declare_network_commands(CLI::App& app, CommandLine& line) {
     const auto words = std::make_shared<Words>();
     declare(app, "pin", "print the pin of this authority's TLS key", line, words, run_pin);
-    CLI::App* const serve = declare(app, "serve", "serve the network over HTTPS until told to stop", line, words, run_serve);
+    CLI::App* const serve =
+        declare(app, "serve", "serve the network over HTTPS until told to stop", line, words, run_serve);
     serve->add_option("--listen", words->listen, "ADDRESS:PORT ([::]:8443)");
     serve->add_option("--public-url", words->url, "where members reach it: https://HOST:PORT");
     serve->add_option("--config", words->config, "another file than /etc/xos/cda.yaml");
 
-    CLI::App* const vo = declare(*app.get_subcommand("vo"), "serve", "say in its signed record where members find this authority",
-                                 line, words, run_serve_vo);
+    CLI::App* const vo =
+        declare(*app.get_subcommand("vo"), "serve",
+                "say in its signed record where members find this authority", line, words, run_serve_vo);
     vo->add_option("NAME", words->name)->required();
     vo->add_option("URL", words->url, "https://HOST:PORT")->required();
 
     CLI::App* const members = app.get_subcommand("member");
-    CLI::App* const invited = declare(*members, "invite", "print a new one-time code for `xos enroll`; an earlier one is void",
-                                      line, words, run_invite);
+    CLI::App* const invited =
+        declare(*members, "invite", "print a new one-time code for `xos enroll`; an earlier one is void",
+                line, words, run_invite);
     invited->add_option("LOGIN", words->name)->required();
     CLI::App* const add = members->get_subcommand("add");
     add->add_flag("--invite", words->invite, "print a one-time code for `xos enroll`");

@@ -11,7 +11,8 @@ namespace xos {
 
 struct CommandLine;
 
-// Adds them to app, which has the groups vo and member and in the latter add; parsing fills line, which outlives app.
+// Adds them to app, which has the groups vo and member and in the latter add; parsing fills line, which
+// outlives app.
 void declare_network_commands(CLI::App& app, CommandLine& line);
 
 }  // namespace xos

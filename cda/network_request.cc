@@ -17,12 +17,9 @@ struct Word {
     std::string_view method;
 };
 
-constexpr Word kWords[] = {{"", Endpoint::show, "GET"},
-                           {"bundle", Endpoint::bundle, "GET"},
-                           {"enroll", Endpoint::enroll, "POST"},
-                           {"credential", Endpoint::credential, "POST"},
-                           {"leave", Endpoint::leave, "POST"},
-                           {"token", Endpoint::token, "POST"}};
+constexpr Word kWords[] = {{"", Endpoint::show, "GET"},          {"bundle", Endpoint::bundle, "GET"},
+                           {"enroll", Endpoint::enroll, "POST"}, {"credential", Endpoint::credential, "POST"},
+                           {"leave", Endpoint::leave, "POST"},   {"token", Endpoint::token, "POST"}};
 
 std::string_view trim(std::string_view text) {
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);

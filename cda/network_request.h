@@ -1,13 +1,15 @@
 // A request of the network, from bytes to what it asks for.
 //
-// Owns: the paths of the authority's API and the JSON of its bodies. Pure. Process: xos-cda serve. Trusts: nothing.
+// Owns: the paths of the authority's API and the JSON of its bodies. Pure. Process: xos-cda serve. Trusts:
+// nothing.
 //
 //     GET  /v1/VO                    the VO key and the VO's signed record
 //     GET  /v1/VO/bundle[?since=N]   the bundle
 //     POST /v1/VO/enroll             {"login":…,"code":SECRET,"request":PKCS#10 PEM}
 //     POST /v1/VO/credential         common/vo/member_request.h
 //     POST /v1/VO/leave              the same
-//     POST /v1/VO/token              {"token":JWT[,"request":PKCS#10 PEM]}; without request: whom it speaks for
+//     POST /v1/VO/token              {"token":JWT[,"request":PKCS#10 PEM]}; without request: whom it speaks
+//     for
 #pragma once
 
 #include <cstdint>

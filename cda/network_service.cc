@@ -93,11 +93,13 @@ NetworkService::NetworkService(Authority& authority, Registry& registry, const N
       wrong_codes_(limits.wrong_codes, limits.wrong_code_interval),
       wrong_codes_of_member_(limits.wrong_codes_of_member, limits.wrong_code_of_member_interval) {}
 
-HttpResponse NetworkService::answer(const HttpRequest& request, std::chrono::sys_seconds now, RateLimit::Time tick) {
+HttpResponse NetworkService::answer(const HttpRequest& request, std::chrono::sys_seconds now,
+                                    RateLimit::Time tick) {
     Asked asked{request, {}, now, tick, limit_name(request.address), {}};
     if (!requests_.take(asked.from, tick)) return too_many(now);
     auto found = read_route(request.method, request.path);
-    if (!found && found.error().code == Errc::invalid) return error_response({405, "method"}, found.error().message, now);
+    if (!found && found.error().code == Errc::invalid)
+        return error_response({405, "method"}, found.error().message, now);
     if (!found) return error_response({404, "not_found"}, found.error().message, now);
     asked.vo = std::move(found->vo);
     auto answered = route(asked, found->endpoint);
@@ -130,8 +132,9 @@ HttpResponse NetworkService::refuse(const Asked& asked, const Failure& failure, 
     else if (kind.status == 500)
         audit_refusal(verb_of(endpoint), {asked.vo, "", asked.http.address}, failure.message);
     // what went wrong inside is for the log
-    return error_response(kind, kind.status == 500 ? "the authority cannot do this now: its log says why" : failure.message,
-                          asked.now);
+    return error_response(
+        kind, kind.status == 500 ? "the authority cannot do this now: its log says why" : failure.message,
+        asked.now);
 }
 
 Outcome<HttpResponse> NetworkService::show(const Asked& asked) {
@@ -149,7 +152,8 @@ Outcome<HttpResponse> NetworkService::show(const Asked& asked) {
 }
 
 Outcome<HttpResponse> NetworkService::send_bundle(const Asked& asked) {
-    BundleRequest request{.vo = asked.vo, .since = {}, .if_none_match = asked.http.if_none_match, .zstd = false};
+    BundleRequest request{
+        .vo = asked.vo, .since = {}, .if_none_match = asked.http.if_none_match, .zstd = false};
     if (asked.http.since) {
         request.since = read_since(*asked.http.since);
         if (!request.since) return failure(Errc::invalid, "since: expected the serial of a bundle");
@@ -177,7 +181,8 @@ Outcome<HttpResponse> NetworkService::enroll(Asked& asked) {
         return too_many(asked.now);
     }
     bool wrong_code = false;
-    const auto enrolled = enrolment_.enrol(body->login, body->code, body->request_pem, asked.now, &wrong_code);
+    const auto enrolled =
+        enrolment_.enrol(body->login, body->code, body->request_pem, asked.now, &wrong_code);
     if (wrong_code) {
         wrong_codes_.take(asked.from, asked.tick);
         wrong_codes_of_member_.take(body->login, asked.tick);
@@ -248,9 +253,11 @@ Outcome<HttpResponse> NetworkService::leave(Asked& asked) {
     const JsonNode root = json->root();
     if (const auto request = open_signed(asked, MemberAction::leave, root); !request)
         return std::unexpected(request.error());
-    if (auto removed = authority_.remove_member(asked.login); !removed) return std::unexpected(removed.error());
+    if (auto removed = authority_.remove_member(asked.login); !removed)
+        return std::unexpected(removed.error());
     audit_grant("member left", {asked.vo, asked.login, asked.http.address}, {});
-    return json_response(JsonObject().set("login", Json::string(asked.login)).set("time", seconds(asked.now)).build());
+    return json_response(
+        JsonObject().set("login", Json::string(asked.login)).set("time", seconds(asked.now)).build());
 }
 
 Outcome<HttpResponse> NetworkService::exchange(Asked& asked) {
@@ -263,7 +270,8 @@ Outcome<HttpResponse> NetworkService::exchange(Asked& asked) {
     if (!login) return std::unexpected(login.error());
     asked.login = std::move(*login);
     if (!body->request_pem.empty()) return issue_to(asked, asked.login, body->request_pem);
-    return json_response(JsonObject().set("login", Json::string(asked.login)).set("time", seconds(asked.now)).build());
+    return json_response(
+        JsonObject().set("login", Json::string(asked.login)).set("time", seconds(asked.now)).build());
 }
 
 }  // namespace xos

@@ -1,7 +1,8 @@
 // The authority's answers on the network.
 //
-// Owns: what each endpoint does, its limits, and the audit line of each issue and refusal. Process: xos-cda serve, one
-// thread. Trusts: nothing in a request; who asks for a credential proves the enrolled key, who enrols the code.
+// Owns: what each endpoint does, its limits, and the audit line of each issue and refusal. Process: xos-cda
+// serve, one thread. Trusts: nothing in a request; who asks for a credential proves the enrolled key, who
+// enrols the code.
 #pragma once
 
 #include <chrono>
@@ -53,7 +54,8 @@ class NetworkService {
     Outcome<HttpResponse> leave(Asked& asked);
     Outcome<HttpResponse> exchange(Asked& asked);
     Outcome<std::string> open_signed(Asked& asked, MemberAction action, const JsonNode& body);
-    Outcome<HttpResponse> issue_to(const Asked& asked, const std::string& login, std::string_view request_pem);
+    Outcome<HttpResponse> issue_to(const Asked& asked, const std::string& login,
+                                   std::string_view request_pem);
     HttpResponse refuse(const Asked& asked, const Failure& failure, Endpoint endpoint);
 
     Authority& authority_;

@@ -37,7 +37,8 @@ class RateLimit {
     std::unordered_map<std::string, Bucket> buckets_;
 };
 
-// Whom an address stands for: an IPv4 address itself, of an IPv6 address the /64 network, which one host has whole.
+// Whom an address stands for: an IPv4 address itself, of an IPv6 address the /64 network, which one host has
+// whole.
 std::string limit_name(std::string_view address);
 
 }  // namespace xos

@@ -1,7 +1,7 @@
 // Signed requests that were taken already: each counts once.
 //
-// Owns: the words (nonces) of the last minutes. Pure; the time is handed in. Process: xos-cda serve. Trusts: its caller
-// to hand in only what an enrolled key has signed, so that strangers cannot fill it.
+// Owns: the words (nonces) of the last minutes. Pure; the time is handed in. Process: xos-cda serve. Trusts:
+// its caller to hand in only what an enrolled key has signed, so that strangers cannot fill it.
 #pragma once
 
 #include <chrono>

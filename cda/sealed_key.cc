@@ -37,8 +37,9 @@ PkeyPtr read_key(std::string_view pem, std::string_view secret) {
 Outcome<std::string> write_key(EVP_PKEY* key, std::string_view secret) {
     const BioPtr out(BIO_new(BIO_s_secmem()));
     const EVP_CIPHER* const cipher = secret.empty() ? nullptr : EVP_aes_256_cbc();
-    if (!out || PEM_write_bio_PKCS8PrivateKey(out.get(), key, cipher, secret.empty() ? nullptr : secret.data(),
-                                              static_cast<int>(secret.size()), nullptr, nullptr) != 1)
+    if (!out ||
+        PEM_write_bio_PKCS8PrivateKey(out.get(), key, cipher, secret.empty() ? nullptr : secret.data(),
+                                      static_cast<int>(secret.size()), nullptr, nullptr) != 1)
         return openssl_failure(Errc::system, "cannot write a private key");
     char* text = nullptr;
     const long size = BIO_get_mem_data(out.get(), &text);
@@ -76,8 +77,9 @@ Outcome<std::string> open_sealed_key(std::string_view pem, std::string_view secr
         return failure(Errc::denied, "the key is encrypted: name the authority's secret with --secret");
     const PkeyPtr key = read_key(pem, secret);
     if (!key && is_sealed_key(pem))
-        return openssl_failure(Errc::denied, "the key does not open with this authority's secret: restore the secret "
-                                             "with which it was made");
+        return openssl_failure(Errc::denied,
+                               "the key does not open with this authority's secret: restore the secret "
+                               "with which it was made");
     if (!key) return openssl_failure(Errc::invalid, "the private key cannot be read");
     return write_key(key.get(), {});
 }
@@ -85,18 +87,21 @@ Outcome<std::string> open_sealed_key(std::string_view pem, std::string_view secr
 Outcome<std::string> read_secret_file(const std::string& path) {
     const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (!fd && errno == ENOENT)
-        return failure(Errc::not_found, "there is no secret {}: reinstall the package xos-cda, or restore it", path);
+        return failure(Errc::not_found, "there is no secret {}: reinstall the package xos-cda, or restore it",
+                       path);
     struct stat status{};
     if (!fd || fstat(fd.get(), &status) != 0) return failure_errno(errno, "cannot open the secret {}", path);
     if (!S_ISREG(status.st_mode) || (status.st_mode & 037) != 0)
-        return failure(Errc::denied, "{} must be a file that its owner and group alone may read: chmod 640", path);
+        return failure(Errc::denied, "{} must be a file that its owner and group alone may read: chmod 640",
+                       path);
     return read_secret_fd(fd.get(), path);
 }
 
 Outcome<std::string> read_secret() {
     if (const char* folder = secure_getenv("CREDENTIALS_DIRECTORY"); folder != nullptr && *folder == '/') {
         const std::string path = std::string(folder) + "/xos-cda.key";
-        if (const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC)); fd) return read_secret_fd(fd.get(), path);
+        if (const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC)); fd)
+            return read_secret_fd(fd.get(), path);
     }
     return read_secret_file(kSecretFile);
 }

@@ -24,7 +24,8 @@ Outcome<void> warn_of_strangers(Authority& authority, const std::string& pin, co
         if (!vo) return std::unexpected(vo.error());
         const VoRecord& record = vo->record;
         if (record.authority.empty())
-            log(Level::notice, "not yet announced", {{"vo", name}, {"hint", "xos vo serve " + name + " https://HOST:PORT"}});
+            log(Level::notice, "not yet announced",
+                {{"vo", name}, {"hint", "xos vo serve " + name + " https://HOST:PORT"}});
         else if (record.authority_pin != pin || (!url.empty() && record.authority != url))
             log(Level::warning, "the VO's record names another authority",
                 {{"vo", name}, {"authority", record.authority}, {"pin", record.authority_pin}});
@@ -57,7 +58,9 @@ Outcome<void> serve(Authority& authority, const ServeConfig& config) {
     if (!interrupt) return std::unexpected(interrupt.error());
     if (auto warned = warn_of_strangers(authority, identity->pin, config.public_url); !warned) return warned;
     log(Level::info, "serving",
-        {{"address", config.listen.host}, {"port", std::to_string((*server)->port())}, {"pin", identity->pin}});
+        {{"address", config.listen.host},
+         {"port", std::to_string((*server)->port())},
+         {"pin", identity->pin}});
     sd_notify(0, "READY=1");
     const auto ended = loop->run();
     if (!ended) return std::unexpected(ended.error());

@@ -9,7 +9,8 @@
 
 namespace xos {
 
-// Until SIGTERM or SIGINT. Says READY=1 to its service manager (sd_notify(3)) once it listens, and in its log where.
+// Until SIGTERM or SIGINT. Says READY=1 to its service manager (sd_notify(3)) once it listens, and in its log
+// where.
 Outcome<void> serve(Authority& authority, const ServeConfig& config);
 
 }  // namespace xos

@@ -29,7 +29,9 @@ Outcome<ServeConfig> parse_serve_config(std::string_view text, std::string_view 
     if (!root) return std::unexpected(root.error());
     ServeConfig config;
     if (root->IsNull()) return config;
-    if (auto known = check_keys(source, *root, {"listen", "public-url", "connections", "connections-per-address"}); !known)
+    if (auto known =
+            check_keys(source, *root, {"listen", "public-url", "connections", "connections-per-address"});
+        !known)
         return std::unexpected(known.error());
     if (const YAML::Node node = (*root)["listen"]) {
         const auto value = read_string(source, node);
@@ -41,12 +43,14 @@ Outcome<ServeConfig> parse_serve_config(std::string_view text, std::string_view 
     if (const YAML::Node node = (*root)["public-url"]) {
         auto value = read_string(source, node);
         if (!value) return std::unexpected(value.error());
-        if (!is_https_url(*value)) return yaml_failure(source, node, "an address such as https://cda.example.org:8443");
+        if (!is_https_url(*value))
+            return yaml_failure(source, node, "an address such as https://cda.example.org:8443");
         config.public_url = std::move(*value);
     }
     if (auto read = read_count(source, *root, "connections", config.connections); !read)
         return std::unexpected(read.error());
-    if (auto read = read_count(source, *root, "connections-per-address", config.connections_per_address); !read)
+    if (auto read = read_count(source, *root, "connections-per-address", config.connections_per_address);
+        !read)
         return std::unexpected(read.error());
     return config;
 }

@@ -1,6 +1,7 @@
 // /etc/xos/cda.yaml: how the authority serves the network (xos-cda(8)).
 //
-// Owns: its grammar and what holds where it says nothing. Process: xos-cda serve. Trusts: the file's owner, not its form.
+// Owns: its grammar and what holds where it says nothing. Process: xos-cda serve. Trusts: the file's owner,
+// not its form.
 #pragma once
 
 #include <string>

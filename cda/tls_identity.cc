@@ -13,7 +13,8 @@ namespace xos {
 namespace {
 
 constexpr size_t kFileMax = 8192;
-// Nothing looks at the dates: the pin is the identity. Some TLS libraries refuse a certificate without an end.
+// Nothing looks at the dates: the pin is the identity. Some TLS libraries refuse a certificate without an
+// end.
 constexpr std::chrono::days kCertificateLife{50 * 365};
 
 PkeyPtr read_key(std::string_view pem) {
@@ -23,7 +24,8 @@ PkeyPtr read_key(std::string_view pem) {
 
 std::string write_key(EVP_PKEY* key) {
     const BioPtr out(BIO_new(BIO_s_secmem()));
-    if (!out || PEM_write_bio_PKCS8PrivateKey(out.get(), key, nullptr, nullptr, 0, nullptr, nullptr) != 1) return "";
+    if (!out || PEM_write_bio_PKCS8PrivateKey(out.get(), key, nullptr, nullptr, 0, nullptr, nullptr) != 1)
+        return "";
     char* text = nullptr;
     const long size = BIO_get_mem_data(out.get(), &text);
     return {text, static_cast<size_t>(size)};
@@ -37,11 +39,13 @@ Outcome<std::string> make_certificate(EVP_PKEY* key, std::chrono::sys_seconds no
         certificate && name && RAND_bytes(reinterpret_cast<unsigned char*>(&serial), sizeof serial) == 1 &&
         X509_set_version(certificate.get(), X509_VERSION_3) == 1 &&
         ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate.get()), serial | 1) == 1 &&
-        ASN1_TIME_set(X509_getm_notBefore(certificate.get()), (now - std::chrono::days(1)).time_since_epoch().count()) &&
-        ASN1_TIME_set(X509_getm_notAfter(certificate.get()), (now + kCertificateLife).time_since_epoch().count()) &&
+        ASN1_TIME_set(X509_getm_notBefore(certificate.get()),
+                      (now - std::chrono::days(1)).time_since_epoch().count()) &&
+        ASN1_TIME_set(X509_getm_notAfter(certificate.get()),
+                      (now + kCertificateLife).time_since_epoch().count()) &&
         X509_set_subject_name(certificate.get(), name.get()) == 1 &&
-        X509_set_issuer_name(certificate.get(), name.get()) == 1 && X509_set_pubkey(certificate.get(), key) == 1 &&
-        X509_sign(certificate.get(), key, EVP_sha256()) > 0;
+        X509_set_issuer_name(certificate.get(), name.get()) == 1 &&
+        X509_set_pubkey(certificate.get(), key) == 1 && X509_sign(certificate.get(), key, EVP_sha256()) > 0;
     const Bytes der = made ? certificate_der(certificate.get()) : Bytes{};
     if (der.empty()) return openssl_failure(Errc::system, "cannot make the authority's TLS certificate");
     return join_pem(der, "CERTIFICATE");
@@ -62,7 +66,8 @@ Outcome<std::string> make_key(const std::string& path, std::string_view secret) 
     if (pem.empty()) return openssl_failure(Errc::system, "cannot make the authority's TLS key");
     const auto sealed = seal_key(pem, secret);
     if (!sealed) return std::unexpected(sealed.error());
-    if (auto written = write_file_atomically(path, *sealed, 0600); !written) return std::unexpected(written.error());
+    if (auto written = write_file_atomically(path, *sealed, 0600); !written)
+        return std::unexpected(written.error());
     return pem;
 }
 

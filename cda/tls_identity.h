@@ -1,8 +1,8 @@
 // The key and certificate by which the authority is known on the network.
 //
-// Owns: STATE/tls.key (P-256, PKCS#8) and STATE/tls.pem, made where they are absent. The certificate is signed by its
-// own key and names nobody: who connects knows the authority by the pin, which is in the VO's signed record.
-// Process: xos-cda. Trusts: the state directory, which is this user's alone.
+// Owns: STATE/tls.key (P-256, PKCS#8) and STATE/tls.pem, made where they are absent. The certificate is
+// signed by its own key and names nobody: who connects knows the authority by the pin, which is in the VO's
+// signed record. Process: xos-cda. Trusts: the state directory, which is this user's alone.
 #pragma once
 
 #include <chrono>

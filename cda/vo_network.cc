@@ -9,9 +9,11 @@ Outcome<TlsIdentity> Authority::tls_identity(std::chrono::sys_seconds now) const
     return open_tls_identity(keys_.state(), keys_.secret(), now);
 }
 
-Outcome<std::string> Authority::serve_vo(std::string_view vo, std::string_view url, std::chrono::sys_seconds now) {
+Outcome<std::string> Authority::serve_vo(std::string_view vo, std::string_view url,
+                                         std::chrono::sys_seconds now) {
     if (!is_https_url(url))
-        return failure(Errc::invalid, "{} is no address of an authority: expected one such as https://cda.example.org:8443",
+        return failure(Errc::invalid,
+                       "{} is no address of an authority: expected one such as https://cda.example.org:8443",
                        url);
     const auto identity = tls_identity(now);
     if (!identity) return std::unexpected(identity.error());
@@ -47,10 +49,11 @@ Outcome<std::string> Authority::invite(std::string_view login, std::chrono::seco
     const auto identity = tls_identity(now);
     if (!identity) return std::unexpected(identity.error());
     if (identity->pin != vo.authority_pin)
-        return failure(Errc::conflict,
-                       "the record of the VO {} pins another authority than this one: `xos vo serve {} {}` makes it "
-                       "this one",
-                       vo.name, vo.name, vo.authority);
+        return failure(
+            Errc::conflict,
+            "the record of the VO {} pins another authority than this one: `xos vo serve {} {}` makes it "
+            "this one",
+            vo.name, vo.name, vo.authority);
     return enrolment.invite(login, lifetime, now).transform([&](const std::string& secret) {
         return format_code(login, secret, identity->pin);
     });

@@ -160,7 +160,8 @@ Outcome<void> VoRegistry::replace_vo(const VoIdentity& identity) {
     const auto old = *entry ? read_identity(**entry) : read_vo(identity.record.name);
     if (!old) return std::unexpected(old.error());
     if (old->record.serial + 1 != identity.record.serial)
-        return failure(Errc::conflict, "the record of the VO {} is being changed: try again", identity.record.name);
+        return failure(Errc::conflict, "the record of the VO {} is being changed: try again",
+                       identity.record.name);
     const auto head = read_head(identity.record.name);
     if (!head) return std::unexpected(head.error());
     return commit(identity.record.name, *head, {{key, (*entry)->revision, format_identity(identity)}});

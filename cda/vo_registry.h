@@ -52,8 +52,8 @@ class VoRegistry {
     Outcome<VoIdentity> read_vo(std::string_view vo);
     // Errc::exists where the name is taken.
     Outcome<void> add_vo(const VoIdentity& identity, std::string_view policy);
-    // In place of the record whose serial is one less; the content's serial moves on too, since bundles hold both.
-    // Errc::conflict: the record is another one by now.
+    // In place of the record whose serial is one less; the content's serial moves on too, since bundles hold
+    // both. Errc::conflict: the record is another one by now.
     Outcome<void> replace_vo(const VoIdentity& identity);
 
     Outcome<Kept<VoHead>> read_head(std::string_view vo);

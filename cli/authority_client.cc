@@ -50,7 +50,9 @@ Outcome<Json> ask(const HttpsCall& call) {
     if (!answer) return std::unexpected(answer.error());
     if (answer->status != 200) return refusal(call, *answer);
     auto json = Json::parse(answer->body, kAnswerLimits, "answer");
-    if (!json) return failure(Errc::invalid, "{} does not answer as an authority: {}", call.url, json.error().message);
+    if (!json)
+        return failure(Errc::invalid, "{} does not answer as an authority: {}", call.url,
+                       json.error().message);
     return json;
 }
 
@@ -63,7 +65,8 @@ Outcome<IssuedAnswer> read_issued(const Json& json, std::string_view login) {
     first.take(answer.chain_pem, root.string("chain", kCredentialMax));
     first.take(time, root.integer("time", 0, kSerialMax));
     if (first) return first.get();
-    if (answer.login != login) return failure(Errc::denied, "the authority answers for {}, not for {}", answer.login, login);
+    if (answer.login != login)
+        return failure(Errc::denied, "the authority answers for {}, not for {}", answer.login, login);
     auto record = read_signed_record(root, vo_of(login));
     if (!record) return std::unexpected(record.error());
     answer.record = std::move(*record);
@@ -75,19 +78,24 @@ Outcome<IssuedAnswer> read_issued(const Json& json, std::string_view login) {
 
 Outcome<EnrolmentCode> read_code(std::string_view text) {
     const auto refuse = [] {
-        return failure(Errc::invalid, "this is no enrolment code: expected user1@physics:…:… as the manager of the VO hands it out");
+        return failure(
+            Errc::invalid,
+            "this is no enrolment code: expected user1@physics:…:… as the manager of the VO hands it out");
     };
     const size_t first = text.find(':'), second = text.find(':', first == text.npos ? first : first + 1);
     if (second == text.npos) return refuse();
-    EnrolmentCode code{std::string(text.substr(0, first)), std::string(text.substr(first + 1, second - first - 1)), ""};
+    EnrolmentCode code{std::string(text.substr(0, first)),
+                       std::string(text.substr(first + 1, second - first - 1)), ""};
     const auto pin = decode_base64url(text.substr(second + 1));
     const auto secret = decode_base64url(code.secret);
-    if (!parse_login_name(code.login) || !pin || pin->size() != 32 || !secret || secret->size() != 16) return refuse();
+    if (!parse_login_name(code.login) || !pin || pin->size() != 32 || !secret || secret->size() != 16)
+        return refuse();
     code.pin = "SHA256:" + encode_base64_unpadded(*pin);
     return code;
 }
 
-Outcome<SignedVoRecord> ask_enrolment(std::string_view url, const EnrolmentCode& code, const SigningKey& key) {
+Outcome<SignedVoRecord> ask_enrolment(std::string_view url, const EnrolmentCode& code,
+                                      const SigningKey& key) {
     const auto request = make_request(user_of(code.login), key);
     if (!request) return std::unexpected(request.error());
     const std::string body = JsonObject()
@@ -103,15 +111,19 @@ Outcome<SignedVoRecord> ask_enrolment(std::string_view url, const EnrolmentCode&
     auto record = read_signed_record(root, vo);
     if (!record) return record;
     if (record->record.authority_pin != code.pin)
-        return failure(Errc::denied, "the signed record of {} pins another authority than the code: ask the manager of the VO for a new code",
+        return failure(Errc::denied,
+                       "the signed record of {} pins another authority than the code: ask the manager of the "
+                       "VO for a new code",
                        vo);
     return record;
 }
 
-Outcome<IssuedAnswer> ask_credential(const KnownAuthority& authority, std::string_view login, const SigningKey& key) {
+Outcome<IssuedAnswer> ask_credential(const KnownAuthority& authority, std::string_view login,
+                                     const SigningKey& key) {
     const auto request = make_request(user_of(login), key);
     if (!request) return std::unexpected(request.error());
-    const auto body = sign_member_request(MemberAction::credential, {std::string(login), current_time(), "", *request}, key);
+    const auto body = sign_member_request(MemberAction::credential,
+                                          {std::string(login), current_time(), "", *request}, key);
     if (!body) return std::unexpected(body.error());
     const auto answer = ask({join_url(authority.url, vo_of(login), "credential"), authority.pin, *body});
     if (!answer) return std::unexpected(answer.error());
@@ -119,14 +131,16 @@ Outcome<IssuedAnswer> ask_credential(const KnownAuthority& authority, std::strin
 }
 
 Outcome<void> ask_leave(const KnownAuthority& authority, std::string_view login, const SigningKey& key) {
-    const auto body = sign_member_request(MemberAction::leave, {std::string(login), current_time(), "", ""}, key);
+    const auto body =
+        sign_member_request(MemberAction::leave, {std::string(login), current_time(), "", ""}, key);
     if (!body) return std::unexpected(body.error());
     const auto answer = ask({join_url(authority.url, vo_of(login), "leave"), authority.pin, *body});
     if (!answer) return std::unexpected(answer.error());
     return {};
 }
 
-Outcome<std::string> ask_token_login(const KnownAuthority& authority, std::string_view vo, std::string_view token) {
+Outcome<std::string> ask_token_login(const KnownAuthority& authority, std::string_view vo,
+                                     std::string_view token) {
     const std::string body = JsonObject().set("token", Json::string(token)).build().format();
     const auto answer = ask({join_url(authority.url, vo, "token"), authority.pin, body});
     if (!answer) return std::unexpected(answer.error());
@@ -137,12 +151,15 @@ Outcome<std::string> ask_token_login(const KnownAuthority& authority, std::strin
     return login;
 }
 
-Outcome<IssuedAnswer> ask_token_credential(const KnownAuthority& authority, std::string_view login, std::string_view token,
-                                           const SigningKey& key) {
+Outcome<IssuedAnswer> ask_token_credential(const KnownAuthority& authority, std::string_view login,
+                                           std::string_view token, const SigningKey& key) {
     const auto request = make_request(user_of(login), key);
     if (!request) return std::unexpected(request.error());
-    const std::string body =
-        JsonObject().set("token", Json::string(token)).set("request", Json::string(*request)).build().format();
+    const std::string body = JsonObject()
+                                 .set("token", Json::string(token))
+                                 .set("request", Json::string(*request))
+                                 .build()
+                                 .format();
     const auto answer = ask({join_url(authority.url, vo_of(login), "token"), authority.pin, body});
     if (!answer) return std::unexpected(answer.error());
     return read_issued(*answer, login);

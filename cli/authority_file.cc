@@ -41,7 +41,8 @@ Outcome<SignedVoRecord> read_signed_record(const JsonNode& node, std::string_vie
     std::ranges::copy(*bytes, key.begin());
     auto record = open_vo_record(statement->format(), key);
     if (!record) return std::unexpected(record.error());
-    if (record->name != vo) return failure(Errc::denied, "the record is of the VO {}, not of {}", record->name, vo);
+    if (record->name != vo)
+        return failure(Errc::denied, "the record is of the VO {}, not of {}", record->name, vo);
     const Json parsed = Json::adopt(sd_json_variant_ref(statement->variant()));
     std::string text =
         JsonObject().set("vo_key", Json::string(*key_text)).set("record", parsed).build().format();
@@ -59,8 +60,10 @@ Outcome<KnownAuthority> read_authority(const UserFolder& folder) {
     first.take(authority.pin, root.string("pin", 50));
     first.take(authority.vo_fingerprint, root.string("vo", 50));
     if (first) return first.get();
-    if (!is_https_url(authority.url) || !is_key_fingerprint(authority.pin) || !is_key_fingerprint(authority.vo_fingerprint))
-        return failure(Errc::invalid, "{} is broken: enrol anew with a code of the VO's manager", folder.path_of(kAuthorityFile));
+    if (!is_https_url(authority.url) || !is_key_fingerprint(authority.pin) ||
+        !is_key_fingerprint(authority.vo_fingerprint))
+        return failure(Errc::invalid, "{} is broken: enrol anew with a code of the VO's manager",
+                       folder.path_of(kAuthorityFile));
     return authority;
 }
 
@@ -72,7 +75,8 @@ Outcome<SignedVoRecord> read_record(const UserFolder& folder, std::string_view v
     const JsonNode root = json->root();
     auto record = read_signed_record(root, vo);
     if (record && record->fingerprint != authority->vo_fingerprint)
-        return failure(Errc::denied, "{} is signed by another VO key than the one pinned", folder.path_of(kRecordFile));
+        return failure(Errc::denied, "{} is signed by another VO key than the one pinned",
+                       folder.path_of(kRecordFile));
     return record;
 }
 
@@ -80,13 +84,15 @@ Outcome<void> keep_record(const UserFolder& folder, const SignedVoRecord& record
                           const std::optional<KnownAuthority>& known) {
     const VoRecord& vo = record.record;
     if (known && known->vo_fingerprint != record.fingerprint)
-        return failure(Errc::denied,
-                       "the VO {} here has the key {}, and this is another VO of that name ({}); if it was made anew, "
-                       "remove {} first",
-                       vo.name, known->vo_fingerprint, record.fingerprint, folder.path());
+        return failure(
+            Errc::denied,
+            "the VO {} here has the key {}, and this is another VO of that name ({}); if it was made anew, "
+            "remove {} first",
+            vo.name, known->vo_fingerprint, record.fingerprint, folder.path());
     if (known)
         if (const auto old = read_record(folder, vo.name); old && old->record.serial > vo.serial)
-            return failure(Errc::denied, "the authority hands out a record of {} older than the one known here", vo.name);
+            return failure(Errc::denied,
+                           "the authority hands out a record of {} older than the one known here", vo.name);
     const KnownAuthority authority{vo.authority, vo.authority_pin, record.fingerprint};
     if (authority.url.empty() || authority.pin.empty()) {
         if (known) return folder.write(kRecordFile, record.text, 0600);

@@ -61,8 +61,8 @@ std::string credential_name(const LoginName& name) {
     return std::string(name.user) + ".pem";
 }
 
-Outcome<CredentialView> load_credential(const UserFolder& folder, const std::string& login, const SigningKey& key,
-                                        const std::string& chain_pem, bool keep) {
+Outcome<CredentialView> load_credential(const UserFolder& folder, const std::string& login,
+                                        const SigningKey& key, const std::string& chain_pem, bool keep) {
     const auto name = require_login_name(login);
     if (!name) return std::unexpected(name.error());
     const auto credential = check_chain(chain_pem, *name, login);
@@ -87,7 +87,8 @@ void tell_login(const std::string& login, const CredentialView& view) {
     const auto folder = UserFolder::open();
     const std::string line = folder ? missing_include_line(folder->path_of("ssh_config")) : "";
     if (!line.empty())
-        std::printf("So that ssh offers it alone, let this be the first line of ~/.ssh/config:\n  %s\n", line.c_str());
+        std::printf("So that ssh offers it alone, let this be the first line of ~/.ssh/config:\n  %s\n",
+                    line.c_str());
 }
 
 }  // namespace xos

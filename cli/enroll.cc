@@ -37,7 +37,9 @@ Outcome<std::optional<KnownAuthority>> read_known(const UserFolder& folder) {
 
 Outcome<int> enroll(const EnrollOptions& options) {
     if (!is_https_url(options.url))
-        return failure(Errc::invalid, "{} is no address of an authority: expected one such as https://cda.example.org:8443", options.url);
+        return failure(Errc::invalid,
+                       "{} is no address of an authority: expected one such as https://cda.example.org:8443",
+                       options.url);
     const auto code = find_code(options.code);
     if (!code) return std::unexpected(code.error());
     const auto name = require_login_name(code->login);
@@ -51,12 +53,14 @@ Outcome<int> enroll(const EnrollOptions& options) {
     const auto record = ask_enrolment(options.url, *code, *key);
     if (!record) return std::unexpected(record.error());
     if (auto kept = keep_record(*folder, *record, *known); !kept) return std::unexpected(kept.error());
-    std::printf("Enrolled as %s. The VO's fingerprint: %s\n", code->login.c_str(), record->fingerprint.c_str());
+    std::printf("Enrolled as %s. The VO's fingerprint: %s\n", code->login.c_str(),
+                record->fingerprint.c_str());
     const auto chain = obtain_chain(*folder, code->login, *key, true);
     if (!chain) return std::unexpected(chain.error());
     const auto view = load_credential(*folder, code->login, *key, chain->chain_pem, true);
     if (!view)
-        return failure(view.error().code, "enrolled, but not logged in: {}; then: xos login {}", view.error().message, code->login);
+        return failure(view.error().code, "enrolled, but not logged in: {}; then: xos login {}",
+                       view.error().message, code->login);
     tell_login(code->login, *view);
     return kExitOk;
 }
@@ -68,7 +72,8 @@ Outcome<int> leave(const std::string& login) {
     if (!folder) return std::unexpected(folder.error());
     const auto authority = read_authority(*folder);
     if (!authority)
-        return failure(authority.error().code, "{}; have the manager of the VO end the membership", authority.error().message);
+        return failure(authority.error().code, "{}; have the manager of the VO end the membership",
+                       authority.error().message);
     const auto key = load_user_key(*folder, name->user);
     if (!key) return std::unexpected(key.error());
     if (auto left = ask_leave(*authority, login, *key); !left) return std::unexpected(left.error());
@@ -77,10 +82,11 @@ Outcome<int> leave(const std::string& login) {
         if (auto removed = folder->remove(std::string(name->user) + suffix); !removed)
             return std::unexpected(removed.error());
     if (auto agent = SshAgent::connect())
-        if (auto removed = remove_credentials(*agent, login); !removed) return std::unexpected(removed.error());
+        if (auto removed = remove_credentials(*agent, login); !removed)
+            return std::unexpected(removed.error());
     if (const auto config = update_ssh_config(); !config) return std::unexpected(config.error());
-    std::printf("%s has left the VO %s: its nodes know it as soon as they have the next bundle.\n", login.c_str(),
-                std::string(name->vo).c_str());
+    std::printf("%s has left the VO %s: its nodes know it as soon as they have the next bundle.\n",
+                login.c_str(), std::string(name->vo).c_str());
     return kExitOk;
 }
 
@@ -88,10 +94,12 @@ Outcome<int> leave(const std::string& login) {
 
 void add_enroll_commands(CommandTable& table) {
     const auto options = std::make_shared<EnrollOptions>();
-    table.add("enroll", "Become known to a VO's authority with the one-time code of its manager, and log in",
-              [options] { return enroll(*options); })
+    table
+        .add("enroll", "Become known to a VO's authority with the one-time code of its manager, and log in",
+             [options] { return enroll(*options); })
         .required("URL", options->url, "https://HOST:PORT of the authority")
-        .optional("CODE", options->code, "the code; - (the default) is standard input, so that no list of processes shows it");
+        .optional("CODE", options->code,
+                  "the code; - (the default) is standard input, so that no list of processes shows it");
     const auto login = std::make_shared<std::string>();
     table.add("vo leave", "Leave a VO by own wish", [login] { return leave(*login); })
         .required("LOGIN", *login, "user1@physics");

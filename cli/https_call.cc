@@ -33,12 +33,14 @@ std::string curl_pin(std::string_view pin) {
 std::unexpected<Failure> describe(CURLcode code, const HttpsCall& call, const char* detail) {
     switch (code) {
         case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-            return failure(Errc::denied,
-                           "whoever answers at {} is not the VO's authority: its key is not the one pinned ({}); "
-                           "nothing was sent. Ask the manager of the VO",
-                           call.url, call.pin);
+            return failure(
+                Errc::denied,
+                "whoever answers at {} is not the VO's authority: its key is not the one pinned ({}); "
+                "nothing was sent. Ask the manager of the VO",
+                call.url, call.pin);
         case CURLE_SSL_CONNECT_ERROR:
-            return failure(Errc::denied, "{} does not speak TLS 1.3 as the VO's authority does: {}", call.url, detail);
+            return failure(Errc::denied, "{} does not speak TLS 1.3 as the VO's authority does: {}", call.url,
+                           detail);
         case CURLE_COULDNT_RESOLVE_HOST:
         case CURLE_COULDNT_CONNECT:
         case CURLE_OPERATION_TIMEDOUT:
@@ -63,7 +65,8 @@ Outcome<HttpsAnswer> call_https(const HttpsCall& call) {
     HttpsAnswer answer;
     const std::string pin = curl_pin(call.pin);
     char detail[CURL_ERROR_SIZE] = "";
-    std::unique_ptr<curl_slist, ListEnd> headers(curl_slist_append(nullptr, "Content-Type: application/json"));
+    std::unique_ptr<curl_slist, ListEnd> headers(
+        curl_slist_append(nullptr, "Content-Type: application/json"));
     headers.reset(curl_slist_append(headers.release(), "Expect:"));
     bool set = headers != nullptr;
     const auto option = [&](CURLoption name, auto value) {

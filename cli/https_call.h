@@ -1,7 +1,8 @@
 // One request to a VO's authority.
 //
-// Owns: libcurl, its caps and deadlines. Process: the xos command. Trusts: the server whose TLS key has the pin and no
-// other; no list of CAs is asked. TLS 1.3, no redirect, no proxy of the environment is believed with plain text.
+// Owns: libcurl, its caps and deadlines. Process: the xos command. Trusts: the server whose TLS key has the
+// pin and no other; no list of CAs is asked. TLS 1.3, no redirect, no proxy of the environment is believed
+// with plain text.
 #pragma once
 
 #include <string>
@@ -21,8 +22,8 @@ struct HttpsAnswer {
     std::string body;
 };
 
-// Errc::unavailable: the server cannot be reached, or is busy beyond the deadline (20 s); Errc::denied: whoever answers
-// there has another key than the pinned one, or no TLS 1.3.
+// Errc::unavailable: the server cannot be reached, or is busy beyond the deadline (20 s); Errc::denied:
+// whoever answers there has another key than the pinned one, or no TLS 1.3.
 Outcome<HttpsAnswer> call_https(const HttpsCall& call);
 
 }  // namespace xos

@@ -20,18 +20,22 @@ struct Options {
 // What is absent: the user's folder, key or credential.
 Failure advise(const Failure& absent, const std::string& login) {
     if (absent.code != Errc::not_found) return absent;
-    return {absent.code,
-            compose("{}; enrol with the code of the VO's manager: xos enroll URL CODE; or, without the network, have "
-                    "the manager certify the file that this makes: xos credential request {} -o FILE, then: "
-                    "xos login {} --credential ISSUED",
-                    absent.message, login, login)};
+    return {
+        absent.code,
+        compose(
+            "{}; enrol with the code of the VO's manager: xos enroll URL CODE; or, without the network, have "
+            "the manager certify the file that this makes: xos credential request {} -o FILE, then: "
+            "xos login {} --credential ISSUED",
+            absent.message, login, login)};
 }
 
 Outcome<std::string> choose_login() {
     const std::vector<std::string> logins = find_enrolled_logins();
     if (logins.size() == 1) return logins.front();
     if (logins.empty())
-        return failure(Errc::not_found, "no VO knows this desk yet: enrol with the code of a VO's manager: xos enroll URL CODE");
+        return failure(
+            Errc::not_found,
+            "no VO knows this desk yet: enrol with the code of a VO's manager: xos enroll URL CODE");
     std::string names;
     for (const std::string& login : logins) names += " " + login;
     return failure(Errc::invalid, "which one? Say xos login with one of:{}", names);
@@ -76,9 +80,12 @@ Outcome<int> run(Options options) {
 
 void add_login_command(CommandTable& table) {
     const auto options = std::make_shared<Options>();
-    table.add("login", "Get the VO's credential of the day and load it into the ssh agent", [options] { return run(*options); })
+    table
+        .add("login", "Get the VO's credential of the day and load it into the ssh agent",
+             [options] { return run(*options); })
         .optional("LOGIN", options->login, "user1@physics; may be absent where this desk is enrolled once")
-        .option("--credential", options->credential, "a file that the VO's authority issued, in place of asking it")
+        .option("--credential", options->credential,
+                "a file that the VO's authority issued, in place of asking it")
         .flag("--renew", options->renew, "ask for a new one although the old one lasts");
 }
 

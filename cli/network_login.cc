@@ -13,13 +13,14 @@ namespace {
 constexpr std::chrono::seconds kClockWarning{60};
 
 // The chain of before, where it may still be used: of this name, for this key, in date.
-Outcome<CredentialView> read_kept(const std::string& chain_pem, const std::string& login, const SigningKey& key,
-                                  const UserFolder& folder) {
+Outcome<CredentialView> read_kept(const std::string& chain_pem, const std::string& login,
+                                  const SigningKey& key, const UserFolder& folder) {
     const auto name = require_login_name(login);
     if (!name) return std::unexpected(name.error());
     const auto record = read_record(folder, name->vo);
     if (!record) return std::unexpected(record.error());
-    const auto verified = verify_chain(as_bytes(chain_pem), record->record.ca_certificate, name->vo, current_time());
+    const auto verified =
+        verify_chain(as_bytes(chain_pem), record->record.ca_certificate, name->vo, current_time());
     if (!verified) return std::unexpected(verified.error());
     const auto own = key.public_bytes();
     if (verified->attributes.login != name->user || !std::ranges::equal(verified->public_key.bytes, own))
@@ -31,17 +32,19 @@ bool is_young(const CredentialView& view) {
     return view.not_after - current_time() > (view.not_after - view.not_before) / 4;
 }
 
-Outcome<std::string> fetch_chain(const UserFolder& folder, const KnownAuthority& authority, const std::string& login,
-                                 const SigningKey& key) {
+Outcome<std::string> fetch_chain(const UserFolder& folder, const KnownAuthority& authority,
+                                 const std::string& login, const SigningKey& key) {
     auto answer = ask_credential(authority, login, key);
     if (!answer) return std::unexpected(answer.error());
     warn_of_clock(answer->clock_ahead);
-    if (auto kept = keep_record(folder, answer->record, authority); !kept) return std::unexpected(kept.error());
+    if (auto kept = keep_record(folder, answer->record, authority); !kept)
+        return std::unexpected(kept.error());
     const VoRecord& vo = answer->record.record;
-    const auto verified =
-        verify_chain(as_bytes(answer->chain_pem), vo.ca_certificate, vo.name, current_time() - answer->clock_ahead);
+    const auto verified = verify_chain(as_bytes(answer->chain_pem), vo.ca_certificate, vo.name,
+                                       current_time() - answer->clock_ahead);
     if (!verified)
-        return failure(verified.error().code, "the authority issued what its VO's record does not vouch for: {}",
+        return failure(verified.error().code,
+                       "the authority issued what its VO's record does not vouch for: {}",
                        verified.error().message);
     return std::move(answer->chain_pem);
 }
@@ -50,8 +53,9 @@ Outcome<std::string> fetch_chain(const UserFolder& folder, const KnownAuthority&
 
 void warn_of_clock(std::chrono::seconds ahead) {
     if (std::chrono::abs(ahead) < kClockWarning) return;
-    std::fprintf(stderr, "xos: the clock of this machine is %lld s %s the authority's: set it, or logins will fail\n",
-                 static_cast<long long>(std::chrono::abs(ahead).count()), ahead.count() > 0 ? "ahead of" : "behind");
+    std::fprintf(
+        stderr, "xos: the clock of this machine is %lld s %s the authority's: set it, or logins will fail\n",
+        static_cast<long long>(std::chrono::abs(ahead).count()), ahead.count() > 0 ? "ahead of" : "behind");
 }
 
 Outcome<ObtainedChain> obtain_chain(const UserFolder& folder, const std::string& login, const SigningKey& key,
@@ -66,8 +70,8 @@ Outcome<ObtainedChain> obtain_chain(const UserFolder& folder, const std::string&
     auto chain = fetch_chain(folder, *authority, login, key);
     if (chain) return ObtainedChain{std::move(*chain), true};
     if (chain.error().code != Errc::unavailable || !kept) return std::unexpected(chain.error());
-    std::fprintf(stderr, "xos: %s\nxos: using the credential of before, valid until %s\n", chain.error().message.c_str(),
-                 expiry_text(*kept, current_time()).c_str());
+    std::fprintf(stderr, "xos: %s\nxos: using the credential of before, valid until %s\n",
+                 chain.error().message.c_str(), expiry_text(*kept, current_time()).c_str());
     return ObtainedChain{*old, false};
 }
 

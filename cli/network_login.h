@@ -1,7 +1,7 @@
 // The credential of the day from the VO's authority, or the one there is while it lasts.
 //
-// Owns: when a new one is asked for. Process: the xos command. Trusts: the pinned authority; a chain only after it
-// verified against the CA in the VO's signed record.
+// Owns: when a new one is asked for. Process: the xos command. Trusts: the pinned authority; a chain only
+// after it verified against the CA in the VO's signed record.
 #pragma once
 
 #include <chrono>
@@ -19,9 +19,11 @@ struct ObtainedChain {
     bool fresh = false;  // just issued; else the one of before, which is good for some more time
 };
 
-// Asks where renew says so, where there is none, or where less than a quarter of its life is left. Where the authority
-// cannot be reached and the old one is still valid, that is used, with a warning on stderr; a refusal is an error.
-Outcome<ObtainedChain> obtain_chain(const UserFolder& folder, const std::string& login, const SigningKey& key, bool renew);
+// Asks where renew says so, where there is none, or where less than a quarter of its life is left. Where the
+// authority cannot be reached and the old one is still valid, that is used, with a warning on stderr; a
+// refusal is an error.
+Outcome<ObtainedChain> obtain_chain(const UserFolder& folder, const std::string& login, const SigningKey& key,
+                                    bool renew);
 
 // The login names whose keys lie in folders with an authority, in order.
 std::vector<std::string> find_enrolled_logins();

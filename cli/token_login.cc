@@ -27,11 +27,15 @@ Outcome<KnownAuthority> find_authority(const UserFolder& folder, const Options& 
     if (options.url.empty() && options.pin.empty()) {
         auto known = read_authority(folder);
         if (!known && known.error().code == Errc::not_found)
-            return failure(Errc::not_found, "this desk does not know the authority of {} yet: name it with --url and --pin", options.vo);
+            return failure(Errc::not_found,
+                           "this desk does not know the authority of {} yet: name it with --url and --pin",
+                           options.vo);
         return known;
     }
     if (!is_https_url(options.url) || !is_key_fingerprint(options.pin))
-        return failure(Errc::invalid, "expected --url https://HOST:PORT and --pin SHA256:…, as the manager of {} tells them", options.vo);
+        return failure(Errc::invalid,
+                       "expected --url https://HOST:PORT and --pin SHA256:…, as the manager of {} tells them",
+                       options.vo);
     return KnownAuthority{options.url, options.pin, ""};
 }
 
@@ -53,7 +57,9 @@ Outcome<int> run(const Options& options) {
     if (!issued) return std::unexpected(issued.error());
     warn_of_clock(issued->clock_ahead);
     if (issued->record.record.authority_pin != authority->pin)
-        return failure(Errc::denied, "the signed record of {} pins another authority than the one that answered", options.vo);
+        return failure(Errc::denied,
+                       "the signed record of {} pins another authority than the one that answered",
+                       options.vo);
     const std::optional<KnownAuthority> known =
         authority->vo_fingerprint.empty() ? std::nullopt : std::optional(*authority);
     if (auto kept = keep_record(*folder, issued->record, known); !kept) return std::unexpected(kept.error());
@@ -67,7 +73,9 @@ Outcome<int> run(const Options& options) {
 
 void add_token_commands(CommandTable& table) {
     const auto options = std::make_shared<Options>();
-    table.add("token login", "Exchange a JSON web token for the VO's credential, and log in", [options] { return run(*options); })
+    table
+        .add("token login", "Exchange a JSON web token for the VO's credential, and log in",
+             [options] { return run(*options); })
         .required("VO", options->vo, "")
         .option("--token-file", options->token, "file with the token; - (the default) is standard input")
         .option("--url", options->url, "the VO's authority, where this desk does not know it yet")

@@ -11,8 +11,8 @@
 
 namespace xos {
 
-// The raw Ed25519 key that a PKCS#10 PEM request asks a certificate for. It is signed by that key, which proves
-// possession, and its subject is CN=<login>, as make_request() writes it; other keys are refused.
+// The raw Ed25519 key that a PKCS#10 PEM request asks a certificate for. It is signed by that key, which
+// proves possession, and its subject is CN=<login>, as make_request() writes it; other keys are refused.
 Outcome<std::array<uint8_t, 32>> read_request_key(std::string_view request_pem, std::string_view login);
 
 }  // namespace xos

@@ -44,7 +44,8 @@ Outcome<MemberRequest> read_payload(std::string_view payload, MemberAction actio
     first.take(seconds, root.integer("time", 0, kSerialMax));
     first.take(request.nonce, root.string("nonce", kNonceMax));
     if (first) return first.get();
-    if (request.nonce.size() < kNonceMin) return root.invalid(compose("nonce: expected at least {} characters", kNonceMin));
+    if (request.nonce.size() < kNonceMin)
+        return root.invalid(compose("nonce: expected at least {} characters", kNonceMin));
     request.time = std::chrono::sys_seconds(std::chrono::seconds(seconds));
     return request;
 }
@@ -62,7 +63,11 @@ Outcome<std::string> sign_member_request(MemberAction action, MemberRequest requ
     if (action == MemberAction::credential) payload.set("request", Json::string(request.request_pem));
     const auto statement = sign_statement(payload.build().format(), type_of(action), key);
     if (!statement) return std::unexpected(statement.error());
-    return JsonObject().set("login", Json::string(request.login)).set("statement", *statement).build().format();
+    return JsonObject()
+        .set("login", Json::string(request.login))
+        .set("statement", *statement)
+        .build()
+        .format();
 }
 
 Outcome<std::string> read_asking_login(const JsonNode& body) {
@@ -80,14 +85,17 @@ Outcome<MemberRequest> open_member_request(const JsonNode& body, MemberAction ac
     const auto statement = body.field("statement");
     if (!statement) return std::unexpected(statement.error());
     const auto payload = open_statement(*statement, type_of(action), key, kMemberRequestMax);
-    if (!payload) return failure(Errc::denied, "the request is not signed by the key of {}: {}", *login, payload.error().message);
+    if (!payload)
+        return failure(Errc::denied, "the request is not signed by the key of {}: {}", *login,
+                       payload.error().message);
     auto request = read_payload(*payload, action);
     if (!request) return request;
-    if (request->login != *login) return failure(Errc::denied, "the request is signed for {}, not for {}", request->login, *login);
+    if (request->login != *login)
+        return failure(Errc::denied, "the request is signed for {}, not for {}", request->login, *login);
     const std::chrono::seconds ahead = request->time - now;
     if (std::chrono::abs(ahead) > kClockSkew)
-        return failure(Errc::denied, "the clock of the asking machine is {} s {} the authority's: set it", std::chrono::abs(ahead).count(),
-                       ahead.count() > 0 ? "ahead of" : "behind");
+        return failure(Errc::denied, "the clock of the asking machine is {} s {} the authority's: set it",
+                       std::chrono::abs(ahead).count(), ahead.count() > 0 ? "ahead of" : "behind");
     return request;
 }
 

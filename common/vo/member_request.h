@@ -1,10 +1,11 @@
 // What an enrolled member asks of the VO's authority, signed with the enrolled key.
 //
-// Owns: the signed statement of a request and its JSON form. Pure apart from OpenSSL. Process: the xos command (signs),
-// xos-cda (opens). Trusts: the one public key that the caller names. A statement says its moment and a random word, so
-// that the authority can refuse one that is old or comes again.
+// Owns: the signed statement of a request and its JSON form. Pure apart from OpenSSL. Process: the xos
+// command (signs), xos-cda (opens). Trusts: the one public key that the caller names. A statement says its
+// moment and a random word, so that the authority can refuse one that is old or comes again.
 //
-//     {"login":"user1@physics", "statement":JWS of {"login":…,"time":seconds,"nonce":…[,"request":PKCS#10 PEM]}}
+//     {"login":"user1@physics", "statement":JWS of {"login":…,"time":seconds,"nonce":…[,"request":PKCS#10
+//     PEM]}}
 #pragma once
 
 #include <chrono>
@@ -19,10 +20,10 @@
 
 namespace xos {
 
-inline constexpr size_t kNonceMax = 64;               // characters
-inline constexpr size_t kRequestPemMax = 8 * 1024;    // bytes; a request for an Ed25519 key has some 300
+inline constexpr size_t kNonceMax = 64;                 // characters
+inline constexpr size_t kRequestPemMax = 8 * 1024;      // bytes; a request for an Ed25519 key has some 300
 inline constexpr size_t kMemberRequestMax = 32 * 1024;  // bytes of the whole JSON
-inline constexpr size_t kTokenMax = 16 * 1024;        // bytes of a JSON web token
+inline constexpr size_t kTokenMax = 16 * 1024;          // bytes of a JSON web token
 
 enum class MemberAction { credential, leave };
 

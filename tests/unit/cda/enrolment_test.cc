@@ -30,7 +30,8 @@ struct Office {
         must(authority.create_vo("physics", {}, kNow));
         must(authority.add_member("user1@physics", {}, {}));
     }
-    auto enrol(std::string_view secret, std::chrono::sys_seconds now = kNow, std::string_view login = "user1@physics") {
+    auto enrol(std::string_view secret, std::chrono::sys_seconds now = kNow,
+               std::string_view login = "user1@physics") {
         return enrolment.enrol(login, secret, request, now, &wrong_code);
     }
 };
@@ -49,8 +50,10 @@ TEST_CASE("a code is for one member, one time, one week") {
     CHECK_FALSE(office.enrol(secret, kNow + 7 * 24h));
     must(office.authority.add_member("user2@physics", {}, {}));
     // whether there is such a member is not told
-    CHECK(office.enrol(secret, kNow, "user2@physics").error().message == office.enrol(secret, kNow, "nobody@physics").error().message);
-    CHECK(office.enrol(secret, kNow, "user1@chem").error().message == office.enrol(secret, kNow, "nobody@physics").error().message);
+    CHECK(office.enrol(secret, kNow, "user2@physics").error().message ==
+          office.enrol(secret, kNow, "nobody@physics").error().message);
+    CHECK(office.enrol(secret, kNow, "user1@chem").error().message ==
+          office.enrol(secret, kNow, "nobody@physics").error().message);
 
     REQUIRE(office.enrol(secret));
     CHECK(must(office.enrolment.key_of("user1@physics", kNow)) == office.key.public_bytes());
@@ -86,7 +89,8 @@ TEST_CASE("code and key belong to the person, not to the name") {
 
 TEST_CASE("a code does not outweigh a suspension, a bad request or the end of the VO, and survives them") {
     Office office;
-    const std::string secret = must(office.enrolment.invite("user1@physics", 90 * 24h, kNow + std::chrono::days(300)));
+    const std::string secret =
+        must(office.enrolment.invite("user1@physics", 90 * 24h, kNow + std::chrono::days(300)));
     const auto late = kNow + std::chrono::days(301);
     REQUIRE(office.authority.set_suspended("user1@physics", true));
     CHECK(office.enrol(secret, late).error().message.contains("suspended"));
@@ -103,7 +107,8 @@ TEST_CASE("a code does not outweigh a suspension, a bad request or the end of th
 
 TEST_CASE("an invitation needs an authority on the network, and that the record pins this one") {
     Office office;
-    CHECK(office.authority.invite("user1@physics", 1h, kNow).error().message.contains("xos vo serve physics"));
+    CHECK(
+        office.authority.invite("user1@physics", 1h, kNow).error().message.contains("xos vo serve physics"));
     CHECK_FALSE(office.authority.serve_vo("physics", "http://cda.example.org", kNow));
     const uint64_t serial = must(office.authority.show_vo("physics")).serial;
     const std::string pin = must(office.authority.serve_vo("physics", "https://cda.example.org:8443", kNow));
@@ -117,4 +122,51 @@ TEST_CASE("an invitation needs an authority on the network, and that the record 
     CHECK(code.starts_with("user1@physics:"));
     std::filesystem::remove(office.state.path / "tls.key");
     CHECK(office.authority.invite("user1@physics", 1h, kNow).error().code == Errc::conflict);
+}
+
+TEST_CASE("keys lie encrypted with the secret, those of before from their next use on") {
+    TempDir dir;
+    const std::string secret = must(make_secret()), state = dir.path / "state", file = dir.path / "secret";
+    std::filesystem::create_directory(state);
+    std::filesystem::permissions(state, std::filesystem::perms::owner_all);
+    write_file(file, secret);
+    CHECK(must(read_secret_file(file)) + "\n" == secret);
+    const auto registry = must(SqliteRegistry::open(state + "/registry.sqlite"));
+    std::string id, request = must(make_request("user1", must(SigningKey::generate())));
+    const auto key_file = [&](const char* name) { return read_file(state + "/keys/" + id + "/" + name); };
+    {
+        Authority plain(*registry, must(KeyDirectory::open(state)));
+        id = must(plain.create_vo("physics", {}, kNow)).identity.record.id;
+        must(plain.add_member("user1@physics", {}, {}));
+        must(plain.tls_identity(kNow));
+        CHECK_FALSE(is_sealed_key(key_file("ca.pem")));
+    }
+    Authority sealed(*registry, must(KeyDirectory::open(state, must(read_secret_file(file)))));
+    REQUIRE(sealed.issue("user1@physics", request, 12h, kNow));
+    CHECK(is_sealed_key(key_file("ca.pem")));
+    CHECK_FALSE(is_sealed_key(key_file("registrar.pem")));
+    REQUIRE(sealed.export_bundle("physics", kNow));
+    CHECK(is_sealed_key(key_file("registrar.pem")));
+    REQUIRE(sealed.tls_identity(kNow));
+    CHECK(is_sealed_key(read_file(state + "/tls.key")));
+    REQUIRE(sealed.issue("user1@physics", request, 12h, kNow));
+    // another tool opens them with the same file
+    CHECK(run_command({"openssl", "pkey", "-in", state + "/keys/" + id + "/ca.pem", "-passin", "file:" + file,
+                       "-noout"})
+              .status == 0);
+    CHECK(run_command(
+              {"openssl", "pkey", "-in", state + "/keys/" + id + "/ca.pem", "-passin", "pass:x", "-noout"})
+              .status != 0);
+
+    for (const std::string& wrong : {std::string(), must(make_secret())}) {
+        Authority other(*registry, must(KeyDirectory::open(state, wrong)));
+        CHECK(other.issue("user1@physics", request, 12h, kNow).error().code == Errc::denied);
+        CHECK(other.export_bundle("physics", kNow).error().code == Errc::denied);
+        CHECK(other.tls_identity(kNow).error().code == Errc::denied);
+    }
+    std::filesystem::permissions(file, std::filesystem::perms(0644));
+    CHECK(read_secret_file(file).error().message.contains("chmod 640"));
+    write_file(file, "word\n");
+    CHECK_FALSE(read_secret_file(file));
+    CHECK(read_secret_file(dir.path / "absent").error().code == Errc::not_found);
 }

@@ -36,11 +36,14 @@ struct ImpatientServer {
     }
     void run() {
         EventLoop loop = must(EventLoop::create());
-        const HttpsOptions options{
-            .listen = {"127.0.0.1", 0}, .connections = 8, .connections_per_address = 4, .request_time = 600ms};
+        const HttpsOptions options{.listen = {"127.0.0.1", 0},
+                                   .connections = 8,
+                                   .connections_per_address = 4,
+                                   .request_time = 600ms};
         const auto server = must(HttpsServer::start(loop, options, identity, [](const HttpRequest& request) {
             if (request.path == "/throw") throw std::runtime_error("thrown");
-            return HttpResponse{.body = request.path == "/large" ? std::string(3'000'000, 'x') : request.body};
+            return HttpResponse{.body =
+                                    request.path == "/large" ? std::string(3'000'000, 'x') : request.body};
         }));
         port = server->port();
         ready = true;
@@ -53,7 +56,8 @@ struct ImpatientServer {
         must(loop.run());
     }
     CommandResult curl(const std::string& path) const {
-        return run_command({"curl", "-sS", "-k", "-m", "10", "https://127.0.0.1:" + std::to_string(port) + path, "-d", "body"});
+        return run_command({"curl", "-sS", "-k", "-m", "10",
+                            "https://127.0.0.1:" + std::to_string(port) + path, "-d", "body"});
     }
     UniqueFd connect() const {
         UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -95,9 +99,11 @@ TEST_CASE("who never ends the handshake is shown out, busy or idle, while others
 TEST_CASE("who sends a header byte now and then is shown out") {
     const ImpatientServer server;
     const auto start = std::chrono::steady_clock::now();
-    const auto slow = run_command(
-        {"bash", "-c", "(printf 'GET / HTTP/1.1\r\nHost: x\r\nX-A: '; for i in $(seq 600); do printf a || exit; sleep 0.05; done) 2>/dev/null |"
-                       " timeout 20 openssl s_client -quiet -connect 127.0.0.1:" + std::to_string(server.port)});
+    const auto slow = run_command({"bash", "-c",
+                                   "(printf 'GET / HTTP/1.1\r\nHost: x\r\nX-A: '; for i in $(seq 600); do "
+                                   "printf a || exit; sleep 0.05; done) 2>/dev/null |"
+                                   " timeout 20 openssl s_client -quiet -connect 127.0.0.1:" +
+                                       std::to_string(server.port)});
     CHECK(std::chrono::steady_clock::now() - start < 10s);
     CHECK_FALSE(slow.output.contains("200"));
     CHECK(server.curl("/").output == "body");

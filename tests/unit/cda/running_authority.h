@@ -33,7 +33,8 @@ class RunningAuthority {
     }
     // The code that the manager hands to a new member, or to one there is.
     std::string invite(const std::string& login, bool add = true) const {
-        const auto invited = add ? command({"member", "add", login, "--invite"}) : command({"member", "invite", login});
+        const auto invited =
+            add ? command({"member", "add", login, "--invite"}) : command({"member", "invite", login});
         INFO(invited.errors);
         REQUIRE(invited.status == 0);
         const size_t at = invited.output.find(login + ":");
@@ -43,10 +44,12 @@ class RunningAuthority {
     std::string log() const { return read_file(dir.path / "log"); }
 
     void start(const std::string& port) {
-        const std::string program = std::getenv("XOS_CDA"), listen = "127.0.0.1:" + port, config = dir.path / "none";
+        const std::string program = std::getenv("XOS_CDA"), listen = "127.0.0.1:" + port,
+                          config = dir.path / "none";
         std::filesystem::remove(dir.path / "log");
         const std::string log_path = dir.path / "log";
-        std::vector<std::string> words{program, "--state", state, "serve", "--listen", listen, "--config", config};
+        std::vector<std::string> words{program,    "--state", state,      "serve",
+                                       "--listen", listen,    "--config", config};
         std::vector<char*> args;
         for (std::string& word : words) args.push_back(word.data());
         args.push_back(nullptr);
@@ -55,7 +58,8 @@ class RunningAuthority {
         posix_spawn_file_actions_addopen(&actions, 2, log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
         REQUIRE(posix_spawn(&pid_, program.c_str(), &actions, nullptr, args.data(), environ) == 0);
         posix_spawn_file_actions_destroy(&actions);
-        for (int i = 0; i < 1000 && !log().contains("pin="); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        for (int i = 0; i < 1000 && !log().contains("pin="); ++i)
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
         const std::string said = log();
         INFO(said);
         REQUIRE(said.contains("pin="));
