@@ -13,9 +13,11 @@
 
 #include "cda/key_directory.h"
 #include "cda/tls_identity.h"
+#include "cda/token_issuer.h"
 #include "cda/vo_policy.h"
 #include "cda/vo_registry.h"
 #include "common/credential/xos_cert.h"
+#include "common/vo/bundle_delta.h"
 
 namespace xos {
 
@@ -31,6 +33,12 @@ struct VoSummary {
     size_t members = 0;
 };
 
+// A VO and its content of now.
+struct VoContent {
+    VoIdentity identity;
+    Bundle bundle;  // issued when it was read
+};
+
 class Authority {
   public:
     Authority(Registry& registry, KeyDirectory keys)
@@ -42,7 +50,18 @@ class Authority {
     Outcome<std::vector<std::string>> list_vos() { return records_.list_vos(); }
     // The bundle file, freshly signed, valid for the VO's bundle_lifetime from now.
     Outcome<std::string> export_bundle(std::string_view name, std::chrono::sys_seconds now);
+    // What changed since the content serial since, likewise; the whole bundle where that is not known any more.
+    Outcome<std::string> export_delta(std::string_view name, uint64_t since, std::chrono::sys_seconds now);
     Outcome<void> set_policy(std::string_view vo, std::string_view text);
+
+    // The parts of these, for who keeps what was read. The record and serial of now; Errc::denied where the VO has
+    // ended.
+    Outcome<std::pair<VoIdentity, uint64_t>> read_state(std::string_view name, std::chrono::sys_seconds now);
+    Outcome<VoContent> read_content(const VoIdentity& identity, std::chrono::sys_seconds now);
+    // All that changed since; dates, digest and policy's form are the caller's. Errc::not_found: read the whole.
+    Outcome<BundleDelta> read_delta(const VoIdentity& identity, uint64_t since);
+    Outcome<std::string> seal(const VoIdentity& identity, const Bundle& bundle);
+    Outcome<std::string> seal(const VoIdentity& identity, const BundleDelta& delta);
 
     // login is user1@physics. Groups are made at first use. A removed name that is added again is another
     // person: new id, new number.
@@ -67,9 +86,22 @@ class Authority {
                                 std::chrono::sys_seconds now);
     Registry& registry() const { return registry_; }
 
+    // Nothing where there is no such member; user is the name without @vo.
+    Outcome<std::optional<Member>> find_member(std::string_view vo, std::string_view user);
+
+    // Issuers of JSON web tokens (cda/token_exchange.h). Whether the issuer is new; a known one is replaced.
+    Outcome<bool> add_issuer(std::string_view vo, const TokenIssuer& issuer);
+    Outcome<void> remove_issuer(std::string_view vo, std::string_view url);
+    Outcome<std::vector<TokenIssuer>> list_issuers(std::string_view vo);
+    Outcome<std::optional<TokenIssuer>> find_issuer(std::string_view vo, std::string_view url);
+    // Values of a claim with login names, bound to the members who have these names now.
+    Outcome<std::vector<ClaimMapping>> bind_mappings(
+        std::string_view vo, const std::vector<std::pair<std::string, std::string>>& wanted);
+
   private:
     Outcome<uint32_t> choose_uid_base(std::string_view name);
     Outcome<Bundle> read_bundle(const VoIdentity& identity, std::chrono::sys_seconds now);
+    Outcome<BundleDelta> try_read_delta(const VoIdentity& identity, uint64_t since);
     Outcome<void> try_set_policy(std::string_view vo, const std::string& policy);
     Outcome<Member> try_add_member(std::string_view user, std::string_view vo, const Member& wanted);
     Outcome<void> try_remove_member(std::string_view user, std::string_view vo);

@@ -6,7 +6,9 @@
 #include <charconv>
 #include <memory>
 
+#include "cda/issuer_commands.h"
 #include "cda/network_commands.h"
+#include "common/compression.h"
 #include "libxos/names.h"
 
 namespace xos {
@@ -77,6 +79,8 @@ struct Arguments {
     int days = 365;
     std::string lifetime;  // empty: kCredentialLifetime
     std::vector<std::string> groups, roles;
+    uint64_t since = 0;  // 0: the whole
+    bool zstd = false;
 };
 
 using Run = Outcome<std::string> (*)(Authority& authority, const Arguments& arguments);
@@ -103,7 +107,11 @@ Outcome<std::string> list_vos(Authority& authority, const Arguments&) {
 }
 
 Outcome<std::string> export_vo(Authority& authority, const Arguments& arguments) {
-    return authority.export_bundle(arguments.name, current_time());
+    auto file = arguments.since == 0
+                    ? authority.export_bundle(arguments.name, current_time())
+                    : authority.export_delta(arguments.name, arguments.since, current_time());
+    if (!file || !arguments.zstd) return file;
+    return compress_text(*file);
 }
 
 Outcome<std::string> add_member(Authority& authority, const Arguments& arguments) {
@@ -165,6 +173,8 @@ class Declarations {
   public:
     Declarations(CLI::App& app, CommandLine& line) : app_(app), line_(line) {}
 
+    void issuers(CLI::App* vo) { declare_issuer_commands(*vo, line_); }
+
     CLI::App* group(const char* name, const char* description) {
         return app_.add_subcommand(name, description)->require_subcommand(1);
     }
@@ -194,7 +204,12 @@ void declare_vo(Declarations& all) {
     create->add_option("--lifetime", all.arguments().days, "days until it ends (365)");
     all.command(vo, "show", "what it is, with the fingerprint that nodes pin", "NAME", show_vo);
     all.command(vo, "list", "the VOs of this authority", nullptr, list_vos);
-    all.command(vo, "export", "write the signed bundle to standard output", "NAME", export_vo);
+    all.issuers(vo);
+    CLI::App* const exported =
+        all.command(vo, "export", "write the signed bundle to standard output", "NAME", export_vo);
+    exported->add_option("--since", all.arguments().since,
+                         "only what changed since this serial; the whole where that is too long ago");
+    exported->add_flag("--zstd", all.arguments().zstd, "compressed, for a web server");
     CLI::App* const policy = all.group("policy", "the VO's rules");
     all.command(policy, "set", "take the rules (JSON) from standard input", "VO", set_policy);
 }

@@ -46,7 +46,7 @@ Outcome<std::string> Authority::revoke(std::string_view serial) {
     const auto attempt = [&]() -> Outcome<void> {
         const auto head = records_.read_head(issued->vo);
         if (!head) return std::unexpected(head.error());
-        const auto revoked = records_.list_revoked(issued->vo, issued->not_after);
+        const auto revoked = records_.list_revoked(issued->vo);
         if (!revoked) return std::unexpected(revoked.error());
         for (const std::string& other : *revoked)
             if (other == serial) return failure(Errc::exists, "the credential {} is revoked already", serial);

@@ -73,7 +73,7 @@ Outcome<TokenBody> read_token_body(const JsonNode& body) {
     TokenBody read;
     FirstFailure first;
     first.check(body.object({"token", "request"}));
-    first.take(read.token, body.string("token", kTokenMax));
+    first.take(read.token, body.string("token", kTokenTextMax));
     if (body.find("request")) first.take(read.request_pem, body.string("request", kRequestPemMax));
     if (first) return first.get();
     return read;

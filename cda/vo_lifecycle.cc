@@ -10,10 +10,6 @@ namespace xos {
 namespace {
 
 constexpr std::chrono::days kLifetimeMax{20 * 366};
-// Revoked serials stay in the bundle a while longer than their certificates, for nodes whose clocks are
-// behind.
-constexpr std::chrono::hours kRevokedMargin{24};
-
 // Where the search for a free block begins: spread by name, so that VOs of different authorities seldom clash
 // (FNV-1a).
 uint32_t first_block(std::string_view name, uint32_t blocks) {
@@ -94,46 +90,6 @@ Outcome<VoSummary> Authority::show_vo(std::string_view name) {
     if (!members) return std::unexpected(members.error());
     std::string fingerprint = key_fingerprint(identity->vo_key);
     return VoSummary{std::move(*identity), std::move(fingerprint), head->value.serial, members->size()};
-}
-
-// Errc::conflict where the content changed while it was read.
-Outcome<Bundle> Authority::read_bundle(const VoIdentity& identity, std::chrono::sys_seconds now) {
-    const VoRecord& vo = identity.record;
-    const auto head = records_.read_head(vo.name);
-    if (!head) return std::unexpected(head.error());
-    auto members = records_.list_members(vo);
-    if (!members) return std::unexpected(members.error());
-    auto groups = records_.list_groups(vo);
-    if (!groups) return std::unexpected(groups.error());
-    auto revoked = records_.list_revoked(vo.name, now - kRevokedMargin);
-    if (!revoked) return std::unexpected(revoked.error());
-    auto policy = records_.read_policy(vo.name);
-    if (!policy) return std::unexpected(policy.error());
-    const auto again = records_.read_head(vo.name);
-    if (!again) return std::unexpected(again.error());
-    if (again->revision != head->revision)
-        return failure(Errc::conflict, "the VO {} is being changed: try again", vo.name);
-    return Bundle{vo,
-                  head->value.serial,
-                  now,
-                  std::min(now + vo.bundle_lifetime, vo.not_after),
-                  std::move(*members),
-                  std::move(*groups),
-                  std::move(*revoked),
-                  std::move(policy->value)};
-}
-
-Outcome<std::string> Authority::export_bundle(std::string_view name, std::chrono::sys_seconds now) {
-    const auto identity = records_.read_vo(name);
-    if (!identity) return std::unexpected(identity.error());
-    if (now >= identity->record.not_after)
-        return failure(Errc::denied, "the VO {} ended at {}: renew it first", name,
-                       format_time(identity->record.not_after));
-    const auto registrar = keys_.load(identity->record.id, KeyRole::registrar);
-    if (!registrar) return std::unexpected(registrar.error());
-    const auto bundle = repeat_on_conflict([&] { return read_bundle(*identity, now); });
-    if (!bundle) return std::unexpected(bundle.error());
-    return seal_bundle(*bundle, identity->statement, identity->vo_key, *registrar);
 }
 
 Outcome<void> Authority::try_set_policy(std::string_view vo, const std::string& policy) {

@@ -1,6 +1,7 @@
 #include "cda/vo_registry.h"
 
 #include <algorithm>
+#include <set>
 
 #include "common/first_failure.h"
 
@@ -8,6 +9,7 @@ namespace xos {
 namespace {
 
 constexpr std::string_view kVosPrefix = "vos/";
+constexpr size_t kPrunedAtOnce = 50;
 
 std::string vo_key_of(std::string_view vo) {
     return compose("vos/{}", vo);
@@ -26,6 +28,10 @@ std::string group_key(std::string_view vo, std::string_view group) {
 }
 std::string revoked_key(std::string_view vo, std::string_view serial) {
     return compose("vo/{}/revoked/{}", vo, serial);
+}
+// in decimal with leading zeros: sorted by serial
+std::string change_key(std::string_view vo, uint64_t serial) {
+    return compose("vo/{}/change/{:020}", vo, serial);
 }
 std::string issued_key(std::string_view serial) {
     return compose("issued/{}", serial);
@@ -208,21 +214,67 @@ Outcome<Kept<std::string>> VoRegistry::read_policy(std::string_view vo) {
     return Kept<std::string>{(*entry)->value, (*entry)->revision};
 }
 
-Outcome<std::vector<std::string>> VoRegistry::list_revoked(std::string_view vo,
-                                                           std::chrono::sys_seconds since) {
+Outcome<std::vector<std::string>> VoRegistry::list_revoked(std::string_view vo) {
     const std::string prefix = revoked_key(vo, "");
     const auto entries = registry_.list(prefix);
     if (!entries) return std::unexpected(entries.error());
     std::vector<std::string> serials;
+    for (const RegistryEntry& entry : *entries) serials.push_back(entry.key.substr(prefix.size()));
+    return serials;
+}
+
+Outcome<void> VoRegistry::prune_revoked(std::string_view vo, std::chrono::sys_seconds since) {
+    const auto entries = registry_.list(revoked_key(vo, ""));
+    if (!entries) return std::unexpected(entries.error());
+    std::vector<RegistryChange> changes;
     for (const RegistryEntry& entry : *entries) {
         const auto json = parse(entry);
         if (!json) return std::unexpected(json.error());
         const JsonNode root = json->root();
         const auto not_after = read_time(root, "not_after");
         if (!not_after) return std::unexpected(not_after.error());
-        if (*not_after >= since) serials.push_back(entry.key.substr(prefix.size()));
+        if (*not_after < since) changes.push_back({entry.key, entry.revision, std::nullopt});
     }
-    return serials;
+    for (size_t at = 0; at < changes.size(); at += kPrunedAtOnce) {
+        const auto head = read_head(vo);
+        if (!head) return std::unexpected(head.error());
+        const auto begin = changes.begin() + static_cast<ptrdiff_t>(at);
+        const auto end = begin + static_cast<ptrdiff_t>(std::min(kPrunedAtOnce, changes.size() - at));
+        if (auto done = commit(vo, *head, {begin, end}); !done) return done;
+    }
+    return {};
+}
+
+Outcome<std::vector<std::string>> VoRegistry::list_changes(std::string_view vo, uint64_t since,
+                                                           uint64_t serial) {
+    std::set<std::string> keys;
+    if (since > serial || serial - since > kChangesKept)
+        return failure(Errc::not_found, "the changes of VO {} since serial {} are not known", vo, since);
+    for (uint64_t at = since + 1; at <= serial; ++at) {
+        const auto entry = registry_.get(change_key(vo, at));
+        if (!entry) return std::unexpected(entry.error());
+        if (!*entry)
+            return failure(Errc::not_found, "the changes of VO {} since serial {} are not known any more", vo,
+                           since);
+        const auto json = parse(**entry);
+        if (!json) return std::unexpected(json.error());
+        const JsonNode root = json->root();
+        const auto count = root.array(kRegistryCommitMax);
+        if (!count) return std::unexpected(count.error());
+        for (size_t i = 0; i < *count; ++i) {
+            auto key = root.at(i).string(kRegistryKeyMax);
+            if (!key) return std::unexpected(key.error());
+            keys.insert(*std::move(key));
+        }
+    }
+    return std::vector<std::string>(keys.begin(), keys.end());
+}
+
+Outcome<std::optional<std::string>> VoRegistry::read_raw(std::string_view vo, std::string_view key) {
+    auto entry = registry_.get(compose("vo/{}/{}", vo, key));
+    if (!entry) return std::unexpected(entry.error());
+    if (!*entry) return std::nullopt;
+    return std::move((*entry)->value);
 }
 
 Outcome<void> VoRegistry::add_issued(std::string_view serial, const IssuedRecord& record) {
@@ -260,6 +312,16 @@ Outcome<IssuedRecord> VoRegistry::read_issued(std::string_view serial) {
 Outcome<void> VoRegistry::commit(std::string_view vo, Kept<VoHead> head,
                                  std::vector<RegistryChange> changes) {
     ++head.value.serial;
+    const std::string prefix = compose("vo/{}/", vo);
+    std::vector<std::string> keys;
+    for (const RegistryChange& change : changes)
+        if (change.key.starts_with(prefix)) keys.push_back(change.key.substr(prefix.size()));
+    changes.push_back({change_key(vo, head.value.serial), 0, Json::strings(keys).format()});
+    if (head.value.serial > kChangesKept) {
+        const auto oldest = registry_.get(change_key(vo, head.value.serial - kChangesKept));
+        if (!oldest) return std::unexpected(oldest.error());
+        if (*oldest) changes.push_back({(*oldest)->key, (*oldest)->revision, std::nullopt});
+    }
     changes.push_back({head_key(vo), head.revision, format_head(head.value)});
     const auto done = registry_.commit(changes);
     if (!done) return std::unexpected(done.error());

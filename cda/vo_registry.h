@@ -4,6 +4,8 @@
 //     vo/NAME/head              serial of the content; the next numbers, which only grow
 //     vo/NAME/member/USER       vo/NAME/group/GROUP       vo/NAME/policy
 //     vo/NAME/revoked/SERIAL    until when it matters     issued/SERIAL       to whom
+//     vo/NAME/issuer/URL        whose tokens are exchanged here (cda/token_issuer.h)
+//     vo/NAME/change/SERIAL     which keys below vo/NAME/ the commit changed that led to this content serial
 //
 // Every change of a VO's content is one commit that also moves its head on: two writers cannot give one
 // number twice, and a content serial names one content. Process: xos-cda. Trusts: the registry's file for
@@ -43,9 +45,14 @@ struct IssuedRecord {
     std::chrono::sys_seconds not_after;
 };
 
+// How many content serials back a difference can be made.
+inline constexpr uint64_t kChangesKept = 4096;
+
 class VoRegistry {
   public:
     explicit VoRegistry(Registry& registry) : registry_(registry) {}
+
+    Registry& registry() { return registry_; }  // for what lies beside a VO's content
 
     Outcome<std::vector<std::string>> list_vos();
     // Errc::not_found, with what to do, where there is none.
@@ -63,13 +70,22 @@ class VoRegistry {
     Outcome<std::vector<Member>> list_members(const VoRecord& vo);
     Outcome<std::vector<Group>> list_groups(const VoRecord& vo);
     Outcome<Kept<std::string>> read_policy(std::string_view vo);
-    // Serials whose certificates had not ended before since.
-    Outcome<std::vector<std::string>> list_revoked(std::string_view vo, std::chrono::sys_seconds since);
+    Outcome<std::vector<std::string>> list_revoked(std::string_view vo);
+    // Erases revocations of certificates that ended before since, as changes of the content like any other.
+    Outcome<void> prune_revoked(std::string_view vo, std::chrono::sys_seconds since);
+
+    // The keys ("member/user1", below vo/NAME/) that changed after the content serial since, up to and including serial, each once.
+    // Errc::not_found: the log does not reach back so far.
+    Outcome<std::vector<std::string>> list_changes(std::string_view vo, uint64_t since, uint64_t serial);
+
+    // What lies under such a key; nothing: it is gone.
+    Outcome<std::optional<std::string>> read_raw(std::string_view vo, std::string_view key);
 
     Outcome<void> add_issued(std::string_view serial, const IssuedRecord& record);
     Outcome<IssuedRecord> read_issued(std::string_view serial);  // Errc::not_found
 
-    // Commits changes together with head, whose serial it moves on. Errc::conflict: read again and repeat.
+    // Commits changes together with head, whose serial it moves on, and with the log of what they touch.
+    // Errc::conflict: read again and repeat.
     Outcome<void> commit(std::string_view vo, Kept<VoHead> head, std::vector<RegistryChange> changes);
 
     static RegistryChange change_member(std::string_view vo, const Kept<Member>& member);

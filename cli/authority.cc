@@ -21,6 +21,7 @@ struct AuthorityCommand {
     const char* input;     // what is read from a file or standard input; nullptr for nothing
     const char* output;    // what -o writes; nullptr for nothing
     std::array<AuthorityOption, 2> options;
+    AuthorityOption flag = {};  // takes no value
 };
 
 constexpr AuthorityCommand kAuthorityCommands[] = {
@@ -32,7 +33,13 @@ constexpr AuthorityCommand kAuthorityCommands[] = {
      {{{"--uid-base", "first uid of its block, hexadecimal"}, {"--lifetime", "days until it ends"}}}},
     {"vo show", "Show a VO of this authority and its fingerprint", "VO", nullptr, nullptr, {}},
     {"vo list", "List the VOs of this authority", nullptr, nullptr, nullptr, {}},
-    {"vo export", "Write the signed bundle that nodes need", "VO", nullptr, "the bundle", {}},
+    {"vo export",
+     "Write the signed bundle that nodes need",
+     "VO",
+     nullptr,
+     "the bundle",
+     {{{"--since", "only what changed since this serial"}}},
+     {"--zstd", "compressed, for a web server"}},
     {"member add",
      "Admit a member",
      "LOGIN",
@@ -58,6 +65,7 @@ struct Values {
     std::string input = "-";
     std::string output = "-";
     std::array<std::vector<std::string>, 2> options;
+    bool flag = false;
 };
 
 std::vector<std::string> split_words(std::string_view text) {
@@ -72,6 +80,7 @@ AuthorityCall make_call(const AuthorityCommand& entry, const Values& values) {
     for (size_t i = 0; i < entry.options.size(); ++i)
         for (const std::string& value : values.options[i])
             call.words.push_back(std::string(entry.options[i].name) + "=" + value);
+    if (values.flag) call.words.push_back(entry.flag.name);
     if (values.input != "-") call.input = values.input;
     if (values.output != "-") call.output = values.output;
     return call;
@@ -92,6 +101,7 @@ void add_authority_commands(CommandTable& table) {
                            compose("file for {}; - (the default) is standard output", entry.output));
         for (size_t i = 0; i < entry.options.size() && entry.options[i].name; ++i)
             command.option(entry.options[i].name, values->options[i], entry.options[i].description);
+        if (entry.flag.name) command.flag(entry.flag.name, values->flag, entry.flag.description);
     }
 }
 

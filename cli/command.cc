@@ -10,6 +10,7 @@ namespace {
 
 const std::map<std::string_view, const char*> kGroups = {
     {"vo", "Virtual organisations: of this authority, and those that this node trusts"},
+    {"vo issuer", "Whose tokens a VO exchanges for credentials (at its authority)"},
     {"member", "Members of a VO (at its authority)"},
     {"credential", "Credentials: request, issue, show"},
     {"token", "JSON web tokens: exchanged for a credential"},
@@ -67,16 +68,18 @@ CommandTable::CommandTable()
 
 CommandTable::~CommandTable() = default;
 
-CLI::App& CommandTable::group(const std::string& word) {
-    CLI::App*& group = groups_[word];
+CLI::App& CommandTable::group(const std::string& words) {
+    CLI::App*& group = groups_[words];
     if (group) return *group;
-    const auto entry = kGroups.find(word);
-    group = app_->add_subcommand(word, entry == kGroups.end() ? "" : entry->second);
+    const auto entry = kGroups.find(words);
+    const size_t space = words.rfind(' ');
+    CLI::App& parent = space == std::string::npos ? *app_ : this->group(words.substr(0, space));
+    group = parent.add_subcommand(words.substr(space + 1), entry == kGroups.end() ? "" : entry->second);
     return *group;
 }
 
 Command CommandTable::add(std::string_view words, const std::string& description, Run run) {
-    const size_t space = words.find(' ');
+    const size_t space = words.rfind(' ');
     CLI::App& parent = space == std::string_view::npos ? *app_ : group(std::string(words.substr(0, space)));
     CLI::App& command = *parent.add_subcommand(std::string(words.substr(space + 1)), description);
     // A callback runs while later words may still be wrong: remember only.

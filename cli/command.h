@@ -56,15 +56,15 @@ class CommandTable {
     CommandTable(const CommandTable&) = delete;
     CommandTable& operator=(const CommandTable&) = delete;
 
-    // Adds the command words ("login", "vo trust"); the caller declares its words on the answer. run is
-    // called at most once, after everything is parsed: what it captures holds the values.
+    // Adds the command words ("login", "vo trust", "vo issuer add"); the caller declares its words on the
+    // answer. run is called at most once, after everything is parsed: what it captures holds the values.
     Command add(std::string_view words, const std::string& description, Run run);
 
     // Parses and runs: kExitUsage where the words are not understood.
     int run(int argc, char** argv);
 
   private:
-    CLI::App& group(const std::string& word);
+    CLI::App& group(const std::string& words);
 
     std::unique_ptr<CLI::App> app_;
     std::map<std::string, CLI::App*> groups_;  // borrowed from app_

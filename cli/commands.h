@@ -7,9 +7,13 @@
 namespace xos {
 
 void add_authority_commands(CommandTable& table);
+void add_credential_delegate_command(CommandTable& table);
+void add_credential_destroy_command(CommandTable& table);
 void add_credential_request_command(CommandTable& table);
 void add_credential_show_command(CommandTable& table);
+void add_credential_verify_command(CommandTable& table);
 void add_enroll_commands(CommandTable& table);
+void add_issuer_commands(CommandTable& table);
 void add_job_commands(CommandTable& table);
 void add_job_run_commands(CommandTable& table);
 void add_login_command(CommandTable& table);
@@ -23,11 +27,24 @@ void add_whoami_command(CommandTable& table);
 
 // In the order of xos --help.
 inline constexpr void (*kCommands[])(CommandTable&) = {
-    add_enroll_commands,         add_login_command,      add_token_commands,
-    add_logout_command,          add_whoami_command,     add_credential_request_command,
-    add_credential_show_command, add_job_run_commands,   add_job_commands,
-    add_node_commands,           add_trust_commands,     add_policy_explain_command,
-    add_policy_commands,         add_authority_commands,
+    add_enroll_commands,
+    add_login_command,
+    add_token_commands,
+    add_logout_command,
+    add_whoami_command,
+    add_credential_request_command,
+    add_credential_show_command,
+    add_credential_verify_command,
+    add_credential_delegate_command,
+    add_credential_destroy_command,
+    add_job_run_commands,
+    add_job_commands,
+    add_node_commands,
+    add_trust_commands,
+    add_policy_explain_command,
+    add_policy_commands,
+    add_authority_commands,
+    add_issuer_commands,
 };
 
 }  // namespace xos

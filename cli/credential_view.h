@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,14 +17,26 @@
 
 namespace xos {
 
+// The proxy in front of a credential (RFC 3820): it speaks for the member, for less time.
+struct ProxyView {
+    std::string serial;
+    std::chrono::sys_seconds not_before, not_after;
+};
+
 struct CredentialView {
     XosAttributes attributes;
     std::string serial;
     std::string fingerprint;
     std::chrono::sys_seconds not_before, not_after;
+    std::optional<ProxyView> proxy = std::nullopt;
+    std::string chain_pem = {};  // all that was read; public
+
+    // Of the proxy, where there is one.
+    std::chrono::sys_seconds begins() const { return proxy ? proxy->not_before : not_before; }
+    std::chrono::sys_seconds ends() const { return proxy ? proxy->not_after : not_after; }
 };
 
-// The first certificate of a PEM chain.
+// The first certificate of a PEM chain; the second, where the first is a proxy of it.
 Outcome<CredentialView> read_credential(std::string_view chain_pem);
 
 // "2026-11-05 20:00:00 CET", in the time zone of the caller.

@@ -3,6 +3,7 @@
 #include <ctime>
 
 #include "cli/commands.h"
+#include "cli/trusted_view.h"
 #include "cli/varlink_call.h"
 
 namespace xos {
@@ -34,6 +35,12 @@ Outcome<int> status() {
     const JsonNode root = answer->root();
     std::printf("xosd %s: %llu VOs, %llu accounts, %llu sessions\n", text(root, "version").c_str(),
                 number(root, "vos"), number(root, "accounts"), number(root, "sessions"));
+    const auto vos = list_trusted_vos();
+    if (!vos) return std::unexpected(vos.error());
+    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    for (const TrustedView& vo : *vos)
+        for (const std::string& warning : warnings_of(vo, now))
+            std::printf("warning: VO %s: %s\n", vo.vo.c_str(), warning.c_str());
     return kExitOk;
 }
 

@@ -16,7 +16,7 @@ struct Options {
 };
 
 Outcome<std::string> read_token(const std::string& path) {
-    auto token = read_input(path, kTokenMax);
+    auto token = read_input(path, kTokenTextMax);
     if (!token) return token;
     while (token->ends_with('\n') || token->ends_with(' ')) token->pop_back();
     if (token->empty()) return failure(Errc::invalid, "{} holds no token", path);

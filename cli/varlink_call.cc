@@ -60,14 +60,22 @@ std::unexpected<Failure> failure_of(const std::string& method, std::string_view 
 
 }  // namespace
 
-Outcome<NodeAnswer> ask_node(const std::string& method, const Json& parameters,
-                             std::chrono::microseconds deadline, const std::string& address) {
+namespace {
+
+Outcome<NodeAnswer> ask(const std::string& method, const Json& parameters, UniqueFd fd,
+                        std::chrono::microseconds deadline, const std::string& address) {
     sd_varlink* raw = nullptr;
     int error = sd_varlink_connect_address(&raw, address.c_str());
     if (error < 0) return no_daemon(-error);
     const Link link(raw, sd_varlink_close_unref);
     if (error = sd_varlink_set_allow_fd_passing_input(raw, 1); error < 0)
         return failure_errno(-error, "cannot receive descriptors");
+    if (fd) {
+        if (error = sd_varlink_set_allow_fd_passing_output(raw, 1); error >= 0)
+            error = sd_varlink_push_fd(raw, fd.get());
+        if (error < 0) return failure_errno(-error, "cannot pass a descriptor");
+        (void)fd.release();  // the link owns it now
+    }
     error = sd_varlink_set_relative_timeout(raw, static_cast<uint64_t>(deadline.count()));
     if (error < 0) return failure_errno(-error, "cannot set a deadline");
     sd_json_variant* answer = nullptr;  // borrowed from the link
@@ -81,6 +89,20 @@ Outcome<NodeAnswer> ask_node(const std::string& method, const Json& parameters,
     Json result = Json::adopt(sd_json_variant_ref(answer));
     if (error_id != nullptr) return failure_of(method, error_id, result);
     return NodeAnswer{std::move(result), UniqueFd(std::max(sd_varlink_take_fd(raw, 0), -1))};
+}
+
+}  // namespace
+
+Outcome<NodeAnswer> ask_node(const std::string& method, const Json& parameters,
+                             std::chrono::microseconds deadline, const std::string& address) {
+    return ask(method, parameters, UniqueFd(), deadline, address);
+}
+
+Outcome<Json> call_node_with(const std::string& method, const Json& parameters, UniqueFd fd,
+                             std::chrono::microseconds deadline, const std::string& address) {
+    auto answer = ask(method, parameters, std::move(fd), deadline, address);
+    if (!answer) return std::unexpected(answer.error());
+    return std::move(answer->parameters);
 }
 
 Outcome<Json> call_node(const std::string& method, const Json& parameters, std::chrono::microseconds deadline,

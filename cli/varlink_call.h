@@ -29,6 +29,11 @@ Outcome<NodeAnswer> ask_node(const std::string& method, const Json& parameters,
                              std::chrono::microseconds deadline = kCallDeadline,
                              const std::string& address = kControlSocket);
 
+// The same for a method that is passed a descriptor.
+Outcome<Json> call_node_with(const std::string& method, const Json& parameters, UniqueFd fd,
+                             std::chrono::microseconds deadline = kCallDeadline,
+                             const std::string& address = kControlSocket);
+
 // The same for methods that pass no descriptor.
 Outcome<Json> call_node(const std::string& method, const Json& parameters,
                         std::chrono::microseconds deadline = kCallDeadline,

@@ -64,6 +64,7 @@ Outcome<void> Daemon::load() {
     if (auto opened = take(Database::open(kStateDatabase), database); !opened) return opened;
     if (auto opened = take(UidLedger::open(*database), ledger); !opened) return opened;
     trust = std::make_unique<TrustStore>(loop, *database, *ledger, config);
+    trust->set_grace(config.bundles.grace);
     if (auto loaded = trust->load(); !loaded) return loaded;
     sessions = std::make_unique<SessionStore>(*database, loop);
     return sessions->load();
@@ -72,18 +73,31 @@ Outcome<void> Daemon::load() {
 Outcome<void> Daemon::listen() {
     const auto keys = find_system_user(kKeysUser);
     if (!keys) return std::unexpected(keys.error());
+    const auto fetcher_options = installed_fetcher();
+    if (!fetcher_options) return std::unexpected(fetcher_options.error());
+    fetcher = std::make_unique<FetchClient>(loop, *fetcher_options);
+    follower = std::make_unique<BundleFollower>(
+        loop, config, *trust, *fetcher,
+        [this](BundleFollower::Done done) { trust->publish(std::move(done)); });
     auto verifier_options = installed_verifier();
     if (!verifier_options) return std::unexpected(verifier_options.error());
     if (auto started = take(VerifierClient::start(loop.get(), *verifier_options), verifier); !started)
         return started;
-    if (auto started = take(JobService::start({loop, *database, config, *trust, *sessions}), jobs); !started)
+    if (auto started =
+            take(DelegationService::start(loop, *database, config, *trust, *verifier), delegations);
+        !started)
+        return started;
+    if (auto started =
+            take(JobService::start({loop, *database, config, *trust, *sessions, delegations.get()}), jobs);
+        !started)
         return started;
     logins = std::make_unique<LoginService>(loop, config, *trust, *sessions, *verifier);
     if (auto started = take(PamServer::start(loop, {kPamSocket, keys->uid, keys->gid}, *logins), pam);
         !started)
         return started;
     if (auto started = take(ControlServer::start(loop, kControlSocket), control); !started) return started;
-    for (const auto bind : {bind_node_methods, bind_trust_methods, bind_session_methods, bind_job_methods})
+    for (const auto bind : {bind_node_methods, bind_trust_methods, bind_session_methods,
+                            bind_credential_methods, bind_job_methods})
         if (auto bound = bind(*control, *this); !bound) return bound;
     return {};
 }
@@ -93,6 +107,7 @@ Outcome<std::unique_ptr<Daemon>> Daemon::start(EventLoop& loop, Options options)
     if (auto loaded = daemon->load(); !loaded) return std::unexpected(loaded.error());
     if (auto listening = daemon->listen(); !listening) return std::unexpected(listening.error());
     daemon->trust->publish([](const Outcome<void>&) {});
+    if (auto following = daemon->follower->start(); !following) return std::unexpected(following.error());
     return daemon;
 }
 
@@ -103,6 +118,7 @@ Outcome<void> Daemon::reload() {
         return std::unexpected(next.error());
     }
     config = *std::move(next);
+    trust->set_grace(config.bundles.grace);
     log(Level::notice, "configuration reloaded", {{"rules", std::to_string(config.policy.rules().size())}});
     trust->publish([](const Outcome<void>&) {});
     return {};

@@ -9,12 +9,15 @@
 #include "common/event_loop.h"
 #include "common/sqlite.h"
 #include "xosd/control/control_server.h"
+#include "xosd/fetcher/fetch_client.h"
 #include "xosd/identity/uid_ledger.h"
 #include "xosd/job/job_service.h"
 #include "xosd/node_config.h"
+#include "xosd/session/delegation_service.h"
 #include "xosd/session/login_service.h"
 #include "xosd/session/session_store.h"
 #include "xosd/shim/pam_server.h"
+#include "xosd/trust/bundle_follower.h"
 #include "xosd/trust/trust_store.h"
 #include "xosd/verifier/verifier_client.h"
 
@@ -41,9 +44,12 @@ class Daemon {
     std::unique_ptr<Database> database;
     std::unique_ptr<UidLedger> ledger;
     std::unique_ptr<TrustStore> trust;
+    std::unique_ptr<FetchClient> fetcher;
+    std::unique_ptr<BundleFollower> follower;
     std::unique_ptr<SessionStore> sessions;
     std::unique_ptr<VerifierClient> verifier;
     std::unique_ptr<LoginService> logins;
+    std::unique_ptr<DelegationService> delegations;
     std::unique_ptr<JobService> jobs;
     std::unique_ptr<PamServer> pam;
     std::unique_ptr<ControlServer> control;

@@ -80,7 +80,7 @@ int main(int argc, char** argv) {
     }
     umask(022);
     signal(SIGPIPE, SIG_IGN);
-    // its memory holds nobody's private key, but a core file of it would hold every member's record
+    // its memory holds every member's record, and keys that members delegated: no core file of it
     prctl(PR_SET_DUMPABLE, 0);
     try {
         return serve(arguments);

@@ -109,7 +109,7 @@ Outcome<NodeConfig> parse_node_config(std::string_view text, std::string_view pa
     auto root = parse_yaml(text, path);
     if (!root) return std::unexpected(root.error());
     if (root->IsNull()) return config;
-    if (auto keys = check_keys(path, *root, {"policy", "home", "shell", "manage-sshd", "node"}); !keys)
+    if (auto keys = check_keys(path, *root, {"policy", "home", "shell", "manage-sshd", "bundles", "node"}); !keys)
         return std::unexpected(keys.error());
     if (auto home = read_path(path, (*root)["home"], config.home_root); !home)
         return std::unexpected(home.error());
@@ -117,6 +117,9 @@ Outcome<NodeConfig> parse_node_config(std::string_view text, std::string_view pa
         return std::unexpected(shell.error());
     if (auto sshd = read_bool(path, (*root)["manage-sshd"], config.manage_sshd); !sshd)
         return std::unexpected(sshd.error());
+    auto bundles = read_following_config(path, (*root)["bundles"]);
+    if (!bundles) return std::unexpected(bundles.error());
+    config.bundles = *bundles;
     if (auto node = read_node(path, (*root)["node"], config); !node) return std::unexpected(node.error());
     if (const YAML::Node rules = (*root)["policy"]) {
         auto policy = read_policy(path, rules, "node policy");

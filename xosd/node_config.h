@@ -10,6 +10,7 @@
 #include "common/failure.h"
 #include "common/policy/policy.h"
 #include "common/vo/node_record.h"
+#include "xosd/trust/following_config.h"
 
 namespace xos {
 
@@ -17,6 +18,7 @@ struct NodeConfig {
     Policy policy{"node policy", {}};
     std::string home_root = "/home/xos";  // a member's home is HOME_ROOT/VO/USER
     std::string shell = "/bin/bash";
+    FollowingConfig bundles;
     bool manage_sshd = true;  // write the sshd block of the accepted VOs and reload sshd
     std::string name;         // is_host_name(), as policies and members name this node; empty: none can
     NodeAttributes attributes;

@@ -19,7 +19,7 @@ struct Policy::Compiled {
         : source(std::move(name)), rules(sorted(std::move(list))) {}
 
     static std::vector<Rule> sorted(std::vector<Rule> list) {
-        for (Rule& rule : list) sort_lists(rule);
+        for (Rule& rule : list) prepare(rule);
         return list;
     }
 

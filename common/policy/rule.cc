@@ -8,6 +8,25 @@ namespace {
 
 using Names = std::vector<std::string>;
 
+enum Condition : uint8_t {
+    kVo = 1 << 0,
+    kUser = 1 << 1,
+    kGroup = 1 << 2,
+    kRole = 1 << 3,
+    kNode = 1 << 4,
+    kSite = 1 << 5,
+    kTag = 1 << 6,
+    kWhen = 1 << 7
+};
+constexpr uint8_t kPlace = kNode | kSite | kTag;
+struct ConditionList {
+    Condition bit;
+    Names Rule::* names;
+};
+constexpr ConditionList kLists[] = {{kVo, &Rule::vos},     {kUser, &Rule::users}, {kGroup, &Rule::groups},
+                                    {kRole, &Rule::roles}, {kNode, &Rule::nodes}, {kSite, &Rule::sites},
+                                    {kTag, &Rule::tags}};
+
 // pattern against NAME@VO, without making that string; as std::string would compare.
 int compare_full(std::string_view pattern, std::string_view name, std::string_view vo) {
     if (const int order = pattern.substr(0, name.size()).compare(name); order != 0) return order;
@@ -53,9 +72,10 @@ bool holds_node(const Names& patterns, std::string_view node) {
 }
 
 bool is_place(const Rule& rule, const Circumstances& where) {
-    if (!rule.nodes.empty() && !holds_node(rule.nodes, where.node)) return false;
-    if (!rule.sites.empty() && (where.site.empty() || !holds_plain(rule.sites, where.site))) return false;
-    return rule.tags.empty() || std::ranges::any_of(where.tags, [&](const std::string& tag) {
+    if ((rule.asks & kNode) != 0 && !holds_node(rule.nodes, where.node)) return false;
+    if ((rule.asks & kSite) != 0 && (where.site.empty() || !holds_plain(rule.sites, where.site)))
+        return false;
+    return (rule.asks & kTag) == 0 || std::ranges::any_of(where.tags, [&](const std::string& tag) {
                return holds_plain(rule.tags, tag);
            });
 }
@@ -68,23 +88,26 @@ std::optional<Action> parse_action(std::string_view name) {
     return static_cast<Action>(found - kActionNames.begin());
 }
 
-void sort_lists(Rule& rule) {
-    for (Names* names :
-         {&rule.vos, &rule.users, &rule.groups, &rule.roles, &rule.nodes, &rule.sites, &rule.tags}) {
-        std::ranges::sort(*names);
-        names->erase(std::ranges::unique(*names).begin(), names->end());
+void prepare(Rule& rule) {
+    rule.asks = rule.when.always() ? 0 : kWhen;
+    for (const ConditionList& list : kLists) {
+        Names& names = rule.*list.names;
+        std::ranges::sort(names);
+        names.erase(std::ranges::unique(names).begin(), names.end());
+        if (!names.empty()) rule.asks = static_cast<uint8_t>(rule.asks | list.bit);
     }
 }
 
 bool matches(const Rule& rule, const Subject& subject, Action action, const Circumstances& circumstances) {
     if ((rule.actions & (1u << static_cast<unsigned>(action))) == 0) return false;
-    if (!rule.vos.empty() && !holds_plain(rule.vos, subject.vo)) return false;
-    if (!rule.users.empty() && !holds_name(rule.users, subject.user, subject.vo)) return false;
-    if (!rule.groups.empty() && !holds_name(rule.groups, "members", subject.vo) &&
-        !holds_any(rule.groups, subject.groups, subject.vo))
+    if ((rule.asks & kVo) != 0 && !holds_plain(rule.vos, subject.vo)) return false;
+    if ((rule.asks & kUser) != 0 && !holds_name(rule.users, subject.user, subject.vo)) return false;
+    if ((rule.asks & kGroup) != 0 && !holds_any(rule.groups, subject.groups, subject.vo) &&
+        !holds_name(rule.groups, "members", subject.vo))
         return false;
-    if (!rule.roles.empty() && !holds_any(rule.roles, subject.roles, subject.vo)) return false;
-    return is_place(rule, circumstances) && holds(rule.when, circumstances.time);
+    if ((rule.asks & kRole) != 0 && !holds_any(rule.roles, subject.roles, subject.vo)) return false;
+    if ((rule.asks & kPlace) != 0 && !is_place(rule, circumstances)) return false;
+    return (rule.asks & kWhen) == 0 || holds(rule.when, circumstances.time);
 }
 
 }  // namespace xos

@@ -46,10 +46,11 @@ struct Circumstances {
 
 // A rule matches where every list that is not empty holds a match, and the time is within its window. Users,
 // groups and roles are "name" or "name@vo", nodes a host name or "*.domain", which is every host below it.
-// Lists are sorted, without doubles: sort_lists().
 struct Rule {
     bool allow = false;
     uint32_t actions = 0;  // bit 1 << Action
+    uint8_t asks = 0;  // which of the lists, and the window, are there: set by prepare(), so that a look at a
+                       // rule touches no more of it than it must
     std::vector<std::string> vos;
     std::vector<std::string> users;
     std::vector<std::string> groups;
@@ -65,7 +66,8 @@ struct Rule {
     bool operator==(const Rule&) const = default;
 };
 
-void sort_lists(Rule& rule);
+// Sorts the lists, without doubles, and sets asks: what matches() needs.
+void prepare(Rule& rule);
 
 bool matches(const Rule& rule, const Subject& subject, Action action, const Circumstances& circumstances);
 

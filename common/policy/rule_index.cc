@@ -153,10 +153,13 @@ class RuleSearch {
         for (const std::string& group : subject_.groups) look_both(kGroup, kFullGroup, group, vo);
         for (const std::string& role : subject_.roles) look_both(kRole, kFullRole, role, vo);
         look_place();
+        look_up();
         return found_;
     }
 
   private:
+    static constexpr size_t kBatch = 32;
+
     bool in_use(Kind kind) const { return (kinds_ & 1u << kind) != 0; }
 
     void look_both(Kind plain, Kind full, std::string_view name, uint64_t vo) {
@@ -179,12 +182,28 @@ class RuleSearch {
 
     void look(Kind kind, uint64_t name, uint64_t vo) {
         if (!in_use(kind)) return;
-        const auto* slot =
-            index_.find_slot(add_action(make_key(kind, name, vo), static_cast<unsigned>(action_)));
-        if (slot == nullptr) return;
-        try_rules(slot->first, slot->allows, found_.deny);
+        if (waiting_ == keys_.size()) look_up();
+        const uint64_t key = add_action(make_key(kind, name, vo), static_cast<unsigned>(action_));
+        index_.prefetch(key);
+        keys_[waiting_++] = key;
+    }
+
+    // All keys together: the memory that they need is on its way at once, not one after the other.
+    void look_up() {
+        std::array<const RuleIndex::Slot*, kBatch> slots;
+        size_t found = 0;
+        for (size_t i = 0; i < waiting_; ++i) {
+            const RuleIndex::Slot* slot = index_.find_slot(keys_[i]);
+            if (slot == nullptr) continue;
+            __builtin_prefetch(&index_.entries_[slot->first]);
+            slots[found++] = slot;
+        }
+        waiting_ = 0;
+        for (size_t i = 0; i < found; ++i) __builtin_prefetch(&rules_[index_.entries_[slots[i]->first]]);
+        for (size_t i = 0; i < found; ++i) try_rules(slots[i]->first, slots[i]->allows, found_.deny);
         // where something denies it, what allows it does not matter
-        if (found_.deny == UINT32_MAX) try_rules(slot->allows, slot->end, found_.allow);
+        for (size_t i = 0; i < found && found_.deny == UINT32_MAX; ++i)
+            try_rules(slots[i]->allows, slots[i]->end, found_.allow);
     }
 
     void try_rules(uint32_t from, uint32_t to, uint32_t& best) const {
@@ -199,6 +218,8 @@ class RuleSearch {
     const Action action_;
     const Circumstances& circumstances_;
     const uint32_t kinds_;
+    std::array<uint64_t, kBatch> keys_;  // the first waiting_ of them
+    size_t waiting_ = 0;
     RuleIndex::Found found_{UINT32_MAX, UINT32_MAX};
 };
 

@@ -34,6 +34,7 @@ class RuleIndex {
         uint32_t first = 0, allows = 0, end = 0;  // end == 0: the slot is free
     };
     const Slot* find_slot(uint64_t key) const;
+    void prefetch(uint64_t key) const { __builtin_prefetch(&slots_[key & (slots_.size() - 1)]); }
 
     std::vector<Slot> slots_;  // open addressing; a power of two
     std::vector<uint32_t> entries_;

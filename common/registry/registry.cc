@@ -13,9 +13,9 @@ Outcome<uint64_t> Registry::erase(std::string_view key, uint64_t revision) {
 }
 
 Outcome<void> check_registry_changes(std::span<const RegistryChange> changes) {
-    if (changes.empty() || changes.size() > kRegistryChangesMax)
+    if (changes.empty() || changes.size() > kRegistryCommitMax)
         return failure(Errc::invalid, "registry: {} changes at once, expected 1..{}", changes.size(),
-                       kRegistryChangesMax);
+                       kRegistryCommitMax);
     for (size_t i = 0; i < changes.size(); ++i) {
         const RegistryChange& change = changes[i];
         if (change.key.empty() || change.key.size() > kRegistryKeyMax || change.key.contains('\0'))

@@ -17,7 +17,8 @@ namespace xos {
 
 inline constexpr size_t kRegistryKeyMax = 512;            // bytes, no NUL
 inline constexpr size_t kRegistryValueMax = 1024 * 1024;  // bytes; what etcd takes by default, with room
-inline constexpr size_t kRegistryChangesMax = 100;        // in one commit; etcd's default is 128
+inline constexpr size_t kRegistryChangesMax = 100;        // of one caller in one commit
+inline constexpr size_t kRegistryCommitMax = 108;         // with what lies around them; etcd's default is 128
 
 struct RegistryEntry {
     std::string key;

@@ -22,6 +22,8 @@ constexpr uint8_t kFailure = 5;
 constexpr uint8_t kSuccess = 6;
 constexpr uint8_t kRequestIdentities = 11;
 constexpr uint8_t kIdentitiesAnswer = 12;
+constexpr uint8_t kSignRequest = 13;
+constexpr uint8_t kSignResponse = 14;
 constexpr uint8_t kRemoveIdentity = 18;
 constexpr uint8_t kAddIdentityConstrained = 25;
 constexpr uint8_t kConstrainLifetime = 1;
@@ -159,6 +161,28 @@ Outcome<void> SshAgent::add(std::string_view certificate, std::string_view seed,
         return failure(Errc::denied,
                        "the ssh agent refuses the key; is it locked, or too old for certificates?");
     return {};
+}
+
+Outcome<std::string> SshAgent::sign(std::string_view blob, std::string_view data) {
+    std::string request;
+    put_u8(request, kSignRequest);
+    put_string(request, blob);
+    put_string(request, data);
+    put_u32(request, 0);  // flags choose among RSA signatures only
+    const auto answer = exchange(request);
+    if (!answer) return std::unexpected(answer.error());
+    SshReader reader(*answer);
+    if (reader.u8() != kSignResponse)
+        return failure(Errc::denied,
+                       "the ssh agent does not sign: its owner, or a constraint of the key, forbids it");
+    const std::string_view signature = reader.string(kMessageMax);
+    if (!reader.complete()) return failure(Errc::invalid, "the ssh agent's signature is malformed");
+    SshReader parts(signature);
+    const bool ed25519 = parts.string(64) == kSshKeyType;
+    const std::string_view bytes = parts.string(64);
+    if (!parts.complete() || !ed25519 || bytes.size() != 64)
+        return failure(Errc::invalid, "the ssh agent's signature is no Ed25519 signature");
+    return std::string(bytes);
 }
 
 Outcome<void> SshAgent::remove(std::string_view blob) {

@@ -32,6 +32,10 @@ class SshAgent {
     // added again replaces itself. The agent forgets both after lifetime (1 s or more).
     Outcome<void> add(std::string_view certificate, std::string_view seed, std::string_view public_key,
                       std::string_view comment, std::chrono::seconds lifetime);
+    // The 64 bytes of an Ed25519 signature over data by the private half of the identity blob, which may be a
+    // certificate. denied where the agent or its owner refuses; whether the signature is good is the caller's
+    // to check.
+    Outcome<std::string> sign(std::string_view blob, std::string_view data);
     // not_found where the agent holds no such identity.
     Outcome<void> remove(std::string_view blob);
 

@@ -25,4 +25,9 @@ Outcome<Json> sign_statement(std::string_view payload, std::string_view typ, con
 Outcome<std::string> open_statement(const JsonNode& statement, std::string_view typ,
                                     std::span<const uint8_t, 32> public_key, size_t max_payload);
 
+// The same for a statement that is large, as JSON text: its payload is not copied before it is verified.
+Outcome<std::string> open_statement_text(std::string_view statement, std::string_view typ,
+                                         std::span<const uint8_t, 32> public_key, size_t max_payload,
+                                         std::string_view what);
+
 }  // namespace xos

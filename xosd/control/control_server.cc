@@ -2,6 +2,7 @@
 
 #include <systemd/sd-varlink.h>
 
+#include <algorithm>
 #include <array>
 #include <exception>
 
@@ -85,6 +86,7 @@ int call_method(sd_varlink* link, sd_json_variant* parameters, const ControlMeth
         send_failure(link, Failure{Errc::denied, "the kernel does not say who is calling"});
         return 0;
     }
+    caller.fd = std::max(sd_varlink_peek_fd(link, 0), -1);
     std::shared_ptr<sd_varlink> held(sd_varlink_ref(link), LinkUnref());
     try {
         method(caller, Json::adopt(sd_json_variant_ref(parameters)),
@@ -106,6 +108,10 @@ template <size_t... N>
 constexpr std::array<sd_varlink_method_t, sizeof...(N)> make_entries(std::index_sequence<N...>) {
     return {method_entry<N>...};
 }
+int allow_descriptors(sd_varlink_server*, sd_varlink* link, void*) {
+    return sd_varlink_set_allow_fd_passing_input(link, 1);
+}
+
 constexpr auto kEntries = make_entries(std::make_index_sequence<kMethodsMax>());
 
 }  // namespace
@@ -123,6 +129,8 @@ Outcome<std::unique_ptr<ControlServer>> ControlServer::start(EventLoop& loop, co
     impl->server.reset(server);
     sd_varlink_server_set_userdata(server, impl.get());
     sd_varlink_server_set_info(server, "XtreemOS", "XtreemOS node", kVersion, "");
+    if (const int r = sd_varlink_server_bind_connect(server, allow_descriptors); r < 0)
+        return failure_errno(-r, "cannot set the control server up");
     sd_varlink_server_set_connections_max(server, kConnectionsMax);
     sd_varlink_server_set_connections_per_uid_max(server, kConnectionsPerUserMax);
     if (const int r = sd_varlink_server_listen_address(server, path.c_str(), 0666); r < 0)

@@ -37,8 +37,15 @@ const sd_varlink_interface xos_interface_node = {
 /* org.xtreemos.Trust */
 static SD_VARLINK_DEFINE_STRUCT_TYPE(TrustedVo, FIELD(vo, STRING), FIELD(fingerprint, STRING),
                                      FIELD(serial, INT), FIELD(members, INT), FIELD(notAfter, INT),
-                                     FIELD(bundleNotAfter, INT), FIELD(uidBase, INT));
-static SD_VARLINK_DEFINE_METHOD(Apply, IN(bundle, STRING), IN_OPTIONAL(fingerprint, STRING),
+                                     FIELD(bundleIssued, INT), FIELD(bundleNotAfter, INT),
+                                     FIELD(grace, INT), FIELD(uidBase, INT), FIELD_OPTIONAL(url, STRING),
+                                     FIELD_OPTIONAL(source, STRING), FIELD_OPTIONAL(asked, INT),
+                                     FIELD_OPTIONAL(failingSince, INT), FIELD_OPTIONAL(failure, STRING));
+static SD_VARLINK_DEFINE_METHOD(Apply, IN_OPTIONAL(fingerprint, STRING),
+                                SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(vo, TrustedVo, REQUIRED));
+static SD_VARLINK_DEFINE_METHOD(Follow, IN(url, STRING), IN_OPTIONAL(fingerprint, STRING),
+                                SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(vo, TrustedVo, REQUIRED));
+static SD_VARLINK_DEFINE_METHOD(Refresh, IN(vo, STRING),
                                 SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(vo, TrustedVo, REQUIRED));
 static SD_VARLINK_DEFINE_METHOD(Remove, IN(vo, STRING));
 static SD_VARLINK_DEFINE_METHOD(ListVos, SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(vos, TrustedVo, SD_VARLINK_ARRAY));
@@ -47,8 +54,12 @@ const sd_varlink_interface xos_interface_trust = {
     .name = "org.xtreemos.Trust",
     .symbols = {SD_VARLINK_INTERFACE_COMMENT("The VOs that this node follows (root)."), &vl_type_TrustedVo,
                 SD_VARLINK_SYMBOL_COMMENT(
-                    "Take a VO's bundle. The fingerprint of the VO key is needed the first time."),
-                &vl_method_Apply, SD_VARLINK_SYMBOL_COMMENT("No longer follow a VO: its accounts vanish."),
+                    "Take a VO's bundle or delta, passed as a sealed memory file (memfd_create(2)). The "
+                    "fingerprint of the VO key is needed the first time."),
+                &vl_method_Apply,
+                SD_VARLINK_SYMBOL_COMMENT("Fetch a VO's bundle from a web server, now and from now on."),
+                &vl_method_Follow, SD_VARLINK_SYMBOL_COMMENT("Ask the server of a followed VO now."),
+                &vl_method_Refresh, SD_VARLINK_SYMBOL_COMMENT("No longer follow a VO: its accounts vanish."),
                 &vl_method_Remove, &vl_method_ListVos, NULL},
 };
 
@@ -63,6 +74,34 @@ const sd_varlink_interface xos_interface_session = {
     .name = "org.xtreemos.Session",
     .symbols = {SD_VARLINK_INTERFACE_COMMENT("Sessions of VO users: root sees all, others their own."),
                 &vl_type_LoginSession, &vl_method_ListSessions, NULL},
+};
+
+/* org.xtreemos.Credential */
+static SD_VARLINK_DEFINE_STRUCT_TYPE(DelegatedCredential, FIELD(login, STRING), FIELD(serial, STRING),
+                                     FIELD(parent, STRING), FIELD(expires, INT), FIELD(chain, STRING));
+static SD_VARLINK_DEFINE_METHOD(Delegate, IN(certificate, STRING), IN_OPTIONAL(lifetime, INT),
+                                OUT(serial, STRING), OUT(toBeSigned, STRING));
+static SD_VARLINK_DEFINE_METHOD(Complete, IN(serial, STRING), IN(signature, STRING),
+                                SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(delegated, DelegatedCredential, REQUIRED));
+static SD_VARLINK_DEFINE_METHOD(ListDelegated,
+                                SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(delegated, DelegatedCredential,
+                                                                 SD_VARLINK_ARRAY));
+static SD_VARLINK_DEFINE_METHOD(DestroyDelegated);
+
+const sd_varlink_interface xos_interface_credential = {
+    .name = "org.xtreemos.Credential",
+    .symbols =
+        {SD_VARLINK_INTERFACE_COMMENT(
+             "Credentials that members delegate to this node: a key made here, certified by theirs."),
+         &vl_type_DelegatedCredential,
+         SD_VARLINK_SYMBOL_COMMENT(
+             "Makes a key and drafts its proxy certificate (RFC 3820). certificate: the caller's OpenSSH "
+             "certificate as TYPE BASE64; lifetime: seconds, 12 h at most; toBeSigned: base64."),
+         &vl_method_Delegate,
+         SD_VARLINK_SYMBOL_COMMENT("The signature (base64, Ed25519) over the draft, within a minute."),
+         &vl_method_Complete, SD_VARLINK_SYMBOL_COMMENT("Those that hold: root sees all, others their own."),
+         &vl_method_ListDelegated, SD_VARLINK_SYMBOL_COMMENT("Ends the caller's own; its key is erased."),
+         &vl_method_DestroyDelegated, NULL},
 };
 
 /* org.xtreemos.Job */

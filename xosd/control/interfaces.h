@@ -13,6 +13,7 @@ extern const sd_varlink_interface xos_interface_node;
 extern const sd_varlink_interface xos_interface_trust;
 extern const sd_varlink_interface xos_interface_session;
 extern const sd_varlink_interface xos_interface_job;
+extern const sd_varlink_interface xos_interface_credential;
 
 #ifdef __cplusplus
 }

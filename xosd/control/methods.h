@@ -14,6 +14,7 @@ class Daemon;
 Outcome<void> bind_node_methods(ControlServer& server, Daemon& daemon);
 Outcome<void> bind_trust_methods(ControlServer& server, Daemon& daemon);
 Outcome<void> bind_session_methods(ControlServer& server, Daemon& daemon);
+Outcome<void> bind_credential_methods(ControlServer& server, Daemon& daemon);
 Outcome<void> bind_job_methods(ControlServer& server, Daemon& daemon);
 
 }  // namespace xos

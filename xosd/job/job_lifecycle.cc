@@ -176,7 +176,7 @@ void JobService::walltime_over(uint64_t id) {
     Live& live = live_.at(id);
     if (live.ending || live.cancelled) return;
     live.cancelled = true;
-    live.stop_reason = compose("ended after {}, which is the walltime that policy allows",
+    live.stop_reason = compose("stopped after {}, the walltime that policy allows",
                                format_duration(store_.find(id)->walltime));
     log(Level::notice, "job ended by policy", {{"job", job_name(id)}, {"reason", live.stop_reason}});
     if (auto killed = live.cgroup->kill(); !killed)

@@ -89,10 +89,12 @@ Outcome<JobService::Owner> JobService::authorize(uint32_t uid, std::initializer_
     const auto now = now_seconds();
     if (auto member = check_member(*owner->vo, owner->member->name, now); !member)
         return std::unexpected(member.error());
-    if (parts_.sessions.find_valid(uid, now, owner->vo->bundle.revoked_serials) == nullptr)
-        return failure(Errc::denied,
-                       "no session of {} on this node holds a valid credential: log in with ssh",
-                       login_name(*owner->member, *owner->vo));
+    if (!has_credential(*owner, uid, now))
+        return failure(
+            Errc::denied,
+            "no session of {} on this node holds a valid credential, and none is delegated: log in "
+            "with ssh",
+            login_name(*owner->member, *owner->vo));
     for (const Action action : actions) {
         const PolicyAnswer answer = check_policy(*owner->vo, parts_.config, *owner->member, action, now);
         if (!answer.permit) return failure(Errc::denied, "{}", answer.reason);
@@ -100,11 +102,20 @@ Outcome<JobService::Owner> JobService::authorize(uint32_t uid, std::initializer_
     return owner;
 }
 
+bool JobService::has_credential(const Owner& owner, uint32_t uid, std::chrono::sys_seconds now) const {
+    return parts_.sessions.find_valid(uid, now, owner.vo->bundle.revoked_serials) != nullptr ||
+           (parts_.delegations != nullptr && parts_.delegations->find_valid(uid, now) != nullptr);
+}
+
+// A session's own first: it is the stronger proof that its owner is there.
 std::optional<JobCredential> JobService::find_credential(const Owner& owner, uint32_t uid) const {
     const auto now = now_seconds();
     const LoginSession* session = parts_.sessions.find_valid(uid, now, owner.vo->bundle.revoked_serials);
-    if (session == nullptr) return std::nullopt;
-    return JobCredential{session->chain, session->expires - now};
+    if (session != nullptr) return JobCredential{session->chain, session->expires - now};
+    const DelegatedCredential* delegated =
+        parts_.delegations != nullptr ? parts_.delegations->find_valid(uid, now) : nullptr;
+    if (delegated == nullptr) return std::nullopt;
+    return JobCredential{delegated->chain, delegated->expires - now};
 }
 
 Outcome<void> JobService::check_quota(uint32_t uid, const Limits& limits) const {

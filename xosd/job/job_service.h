@@ -18,6 +18,7 @@
 #include "xosd/job/job_store.h"
 #include "xosd/node_config.h"
 #include "xosd/operation_watch.h"
+#include "xosd/session/delegation_service.h"
 #include "xosd/session/session_store.h"
 #include "xosd/tracking/agent_client.h"
 #include "xosd/tracking/job_cgroup.h"
@@ -44,6 +45,7 @@ class JobService {
         const NodeConfig& config;
         const TrustStore& trust;
         const SessionStore& sessions;
+        const DelegationService* delegations = nullptr;  // none: sessions alone hold credentials
     };
     using OnJob = std::function<void(Outcome<Job>)>;
     using OnCheckpoint = std::function<void(Outcome<Checkpoint>, uint64_t generation)>;
@@ -52,8 +54,8 @@ class JobService {
     // Finds the cgroups, starts or adopts the connector agent, recovers the jobs. parts outlive the service.
     static Outcome<std::unique_ptr<JobService>> start(Parts parts, JobPlaces places = {});
 
-    // For the member with this uid, whose session here must hold a valid credential. done: running, or why
-    // not.
+    // For the member with this uid, whose session here must hold a valid credential, or who has delegated
+    // one. done: running, or why not.
     void run(uint32_t uid, const Json& parameters, OnJob done);
     // A connection to the loader of a running interactive job, for the member's program.
     Outcome<UniqueFd> attach(uint32_t uid, uint64_t id);
@@ -106,6 +108,7 @@ class JobService {
     Outcome<Owner> find_member(uint32_t uid) const;
     Outcome<Owner> authorize(uint32_t uid, std::initializer_list<Action> actions) const;
     Outcome<void> check_quota(uint32_t uid, const Limits& limits) const;
+    bool has_credential(const Owner& owner, uint32_t uid, std::chrono::sys_seconds now) const;
     std::optional<JobCredential> find_credential(const Owner& owner, uint32_t uid) const;
     // The job's entry where its loader runs and nothing has begun to end it.
     Outcome<Live*> find_running(const Job& job);

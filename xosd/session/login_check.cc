@@ -14,7 +14,7 @@ Outcome<const Member*> check_member(const TrustedVo& vo, std::string_view user,
     const VoRecord& record = vo.bundle.vo;
     if (now >= record.not_after)
         return failure(Errc::denied, "VO {} ended at {}", record.name, format_time(record.not_after));
-    if (now >= vo.bundle.not_after + kClockSkew)
+    if (now >= vo.bundle.not_after + kClockSkew + vo.grace)
         return failure(Errc::denied,
                        "the bundle of VO {} is stale since {}: give xosd a newer one (xos vo trust)",
                        record.name, format_time(vo.bundle.not_after));

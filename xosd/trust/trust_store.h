@@ -1,11 +1,13 @@
 // The VOs that this node follows, and what follows from them: uids, the accounts file, sshd's block.
 //
-// Owns: the pinned fingerprints and last bundles in the state database; the accounts file through its writer.
-// Process: xosd. Trusts: bundles verified by open_bundle() against the pin; the uid ledger for ids.
+// Owns: the pinned fingerprints and last bundles (BundleArchive); the accounts file through its writer.
+// Process: xosd. Trusts: bundles verified by prepare_update() against the pin; the uid ledger for ids.
 // A bundle is durable before anything of it is visible. At a start the visible is made again from the
-// durable.
+// durable. Bundles are opened in a thread; uids are recorded a slice at a time; what is left for the loop is one
+// transaction and one swap of pointers.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -18,29 +20,62 @@
 #include "xosd/identity/uid_ledger.h"
 #include "xosd/node_config.h"
 #include "xosd/operation_watch.h"
+#include "xosd/trust/background.h"
+#include "xosd/trust/bundle_archive.h"
+#include "xosd/trust/bundle_update.h"
 #include "xosd/trust/trusted_vo.h"
 
 namespace xos {
 
+struct TakenBundle {
+    const TrustedVo* vo = nullptr;  // until the loop goes on
+    bool unchanged = false;
+    bool accounts_changed = false;  // publish() has something to do
+};
+
 class TrustStore {
   public:
+    using Taken = std::function<void(Outcome<TakenBundle>)>;
+    // The bytes of a bundle or delta, for as long as the holder lives.
+    struct Bytes {
+        std::shared_ptr<const void> holder;
+        std::string_view text;
+    };
+
     // All outlive the store.
     TrustStore(EventLoop& loop, Database& database, UidLedger& ledger, const NodeConfig& config)
-        : database_(database), ledger_(ledger), config_(config), operations_(loop) {}
+        : loop_(loop),
+          database_(database),
+          ledger_(ledger),
+          config_(config),
+          archive_(database),
+          operations_(loop),
+          background_(loop) {}
 
     // Reads the followed VOs back. One that does not open any more is left out, with a line in the log.
     Outcome<void> load();
 
     const TrustedVo* find(std::string_view vo) const;
-    const std::map<std::string, std::unique_ptr<TrustedVo>, std::less<>>& all() const { return vos_; }
+    const std::map<std::string, std::shared_ptr<TrustedVo>, std::less<>>& all() const { return vos_; }
     // The member with this uid on the node, and its VO; nulls where it is nobody's.
     std::pair<const TrustedVo*, const Member*> find_uid(uint32_t uid) const;
 
-    // Takes a bundle: durable when it returns, visible when publish() is done. fingerprint may be empty for a
-    // VO that is followed already. Refused: another fingerprint than the pinned one, a serial older than
-    // seen, a uid clash.
-    Outcome<const TrustedVo*> apply(std::string_view bundle, std::string_view fingerprint);
+    // Takes a bundle or delta: durable when taken is called, visible when publish() is done. fingerprint may be empty
+    // for a VO that is followed already; vo, where not empty, is the name that it must have; url, where not empty, is
+    // noted as where the VO is followed. Refused: another fingerprint than the pinned one, a serial older than
+    // seen, a delta for another base (Errc::conflict), a uid clash. One after the other, in order.
+    void take(Bytes bytes, std::string fingerprint, std::string vo, std::string url, Taken taken);
+    // The same at once, in the caller's time: for tests and measurements.
+    Outcome<const TrustedVo*> apply(std::string_view bytes, std::string_view fingerprint);
     Outcome<void> remove(std::string_view vo);
+
+    // Every VO that is to be followed, also one that was left out by load().
+    Outcome<std::vector<ArchivedVo>> list_followed() { return archive_.list(); }
+    Outcome<void> set_url(const std::string& vo, const std::string& url) { return archive_.set_url(vo, url); }
+    // The serial to ask for a difference from; nothing: the whole is wanted.
+    std::optional<uint64_t> since_of(const std::string& vo);
+    // The grace of the configuration, for all VOs.
+    void set_grace(std::chrono::seconds grace);
 
     // Writes the accounts file and sshd's block in a child, then calls done. Calls while one runs are joined.
     void publish(std::function<void(Outcome<void>)> done);
@@ -50,23 +85,37 @@ class TrustStore {
     AccountsSnapshot make_snapshot(const TrustedVo& vo, const Member& member) const;
 
   private:
-    Outcome<std::unique_ptr<TrustedVo>> open(std::string_view bundle, std::string_view fingerprint,
-                                             std::chrono::seconds grace) const;
-    Outcome<void> check_newer(const TrustedVo& next) const;
-    Outcome<void> reserve_ids(TrustedVo& next);
-    Outcome<void> store(TrustedVo& next, std::string_view bundle);
+    struct Task;  // one take() under way
+    UpdateRequest make_request(std::string fingerprint, std::string vo) const;
+    void start_next();
+    void go_on(const std::shared_ptr<Task>& task);
+    void end_task(const std::shared_ptr<Task>& task, Outcome<TakenBundle> outcome);
+
+    Outcome<void> check_base(const BundleUpdate& update) const;
+    Outcome<void> check_newer(const TrustedVo& next);
+    Outcome<void> begin(Task& task);
+    // The next slice of uids; with the last one all is stored. true: done.
+    Outcome<bool> advance(Task& task);
+    Outcome<void> record_slice(Task& task);
+    Outcome<void> store(const Task& task);
+    Outcome<TakenBundle> finish(Task& task);
     void start_publishing();
 
+    EventLoop& loop_;
     Database& database_;
     UidLedger& ledger_;
     const NodeConfig& config_;
-    std::map<std::string, std::unique_ptr<TrustedVo>, std::less<>> vos_;
+    BundleArchive archive_;
+    std::map<std::string, std::shared_ptr<TrustedVo>, std::less<>> vos_;
+    PinnedVos left_out_;  // pinned, but not open
+    std::deque<std::shared_ptr<Task>> tasks_;  // the first is under way while busy_
+    bool busy_ = false;
+    std::chrono::seconds grace_{0};
+    EventSource on_next_;
     OperationSet operations_;
     bool publishing_ = false;
     std::vector<std::function<void(Outcome<void>)>> waiting_, current_;
+    Background background_;  // last: it ends first
 };
-
-// The name in a bundle, unverified: only to find the pin to verify it with.
-std::optional<std::string> peek_vo_name(std::string_view bundle);
 
 }  // namespace xos

@@ -132,3 +132,33 @@ TEST_CASE("the authority's own directory is for its own user") {
     else
         CHECK(answer.err.contains("cannot open the authority's directory"));
 }
+
+TEST_CASE("issuers of tokens are told with their keys on standard input") {
+    // RFC 7517, appendix A.1
+    constexpr char kKeys[] =
+        R"({"keys":[{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",)"
+        R"("y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","use":"enc","kid":"1"},)"
+        R"({"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",)"
+        R"("y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","use":"sig","kid":"2"}]})";
+    constexpr char kUrl[] = "https://login.example.org";
+    const TestProgram program;
+    REQUIRE(program.run({"vo", "create", "physics"}).status == 0);
+    REQUIRE(program.run({"member", "add", "user1@physics"}).status == 0);
+    const Answer added = program.run({"vo", "issuer", "add", "physics", kUrl, "--audience=here",
+                                      "--claim=eppn", "--map=a=b=user1@physics"},
+                                     kKeys);
+    INFO(added.err);
+    REQUIRE(added.status == 0);
+    CHECK(added.out.contains("1 keys, 1 values mapped"));
+    const Answer list = program.run({"vo", "issuer", "list", "physics"});
+    CHECK(list.out.contains("claim     eppn"));
+    CHECK(list.out.contains("maps      a=b to user1@physics"));
+    CHECK(program.run({"vo", "issuer", "add", "physics", kUrl, "--audience=here"}, "{}").status == 1);
+    CHECK(program.run({"vo", "issuer", "add", "physics", kUrl}, kKeys).status == 2);
+    CHECK(program.run({"vo", "issuer", "add", "physics", kUrl, "--audience=here", "--profile=saml"}, kKeys)
+              .err.contains("expected oidc, wlcg or scitokens"));
+    CHECK(program.run({"vo", "issuer", "add", "physics", kUrl, "--audience=here", "--map=x"}, kKeys)
+              .err.contains("expected VALUE=LOGIN"));
+    CHECK(program.run({"vo", "issuer", "remove", "physics", kUrl}).status == 0);
+    CHECK(program.run({"vo", "issuer", "list", "physics"}).out.empty());
+}

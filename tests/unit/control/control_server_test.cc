@@ -134,15 +134,18 @@ TEST_CASE_METHOD(Fixture, "a caller that goes while its answer is made costs not
 }
 
 TEST_CASE_METHOD(DaemonFixture, "what changes the node is root's to ask") {
-    const Json apply = JsonObject().set("bundle", Json::string("{}")).build();
+    const Json apply = JsonObject().build();
+    const Json url = JsonObject().set("url", Json::string("https://vo.example.org/bundle")).build();
     const Json vo = JsonObject().set("vo", Json::string("physics")).build();
     for (const auto& [method, parameters] : {std::pair{"org.xtreemos.Trust.Apply", apply},
+                                             {"org.xtreemos.Trust.Follow", url},
+                                             {"org.xtreemos.Trust.Refresh", vo},
                                              {"org.xtreemos.Trust.Remove", vo},
                                              {"org.xtreemos.Node.Reload", JsonObject().build()}})
         CHECK_THAT(ask(method, parameters, kTestUid), ContainsSubstring(R"("code":"denied")"));
-    CHECK_THAT(ask("org.xtreemos.Trust.Apply", apply), ContainsSubstring("no bundle of a VO"));
+    CHECK_THAT(ask("org.xtreemos.Trust.Apply", apply), ContainsSubstring("no bundle came with the call"));
     CHECK_THAT(ask("org.xtreemos.Trust.Remove", vo), ContainsSubstring("is not trusted here"));
-    CHECK_THAT(ask("org.xtreemos.Trust.Apply", vo), ContainsSubstring("InvalidParameter"));
+    CHECK_THAT(ask("org.xtreemos.Trust.Refresh", apply), ContainsSubstring("InvalidParameter"));
 }
 
 TEST_CASE_METHOD(DaemonFixture, "everybody may ask what is no secret, and sees the own sessions only") {

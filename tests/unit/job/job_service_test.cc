@@ -105,7 +105,7 @@ TEST_CASE_METHOD(Fixture, "a job ends after its walltime, also when xosd was sta
     }
     const auto ended = wait(id);
     REQUIRE(ended);
-    CHECK_THAT(ended->reason, ContainsSubstring("ended after 2s, which is the walltime"));
+    CHECK_THAT(ended->reason, ContainsSubstring("stopped after 2s, the walltime"));
     CHECK(ended->ended - ended->started >= std::chrono::seconds(2));
     CHECK_FALSE(is_populated(id));
 }

@@ -131,7 +131,7 @@ TEST_CASE("changes are capped and make sense") {
         CHECK(code({{"k", 0, std::string(kRegistryValueMax + 1, 'v')}}) == Errc::invalid);
         CHECK(code({{"k", 0, "1"}, {"k", 0, "2"}}) == Errc::invalid);
         CHECK(code({{"k", 0, std::nullopt}}) == Errc::invalid);
-        CHECK(code(std::vector<RegistryChange>(kRegistryChangesMax + 1, {"k", 0, "1"})) == Errc::invalid);
+        CHECK(code(std::vector<RegistryChange>(kRegistryCommitMax + 1, {"k", 0, "1"})) == Errc::invalid);
         CHECK(registry->put(std::string(kRegistryKeyMax, 'k'), std::string(kRegistryValueMax, 'v'), 0));
     });
 }

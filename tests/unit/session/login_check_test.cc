@@ -25,7 +25,6 @@ struct Login {
         vo.bundle = SampleVo().bundle;
         vo.policy = must(parse_policy("- {allow: all}", "policy of VO physics"));
         vo.base = kUidMin;
-        for (const Member& member : vo.bundle.members) vo.members.emplace(member.name, &member);
         credential.attributes = {"physics", vo.bundle.members[0].id, "user1", 1, {"analysis"}, {}};
         credential.serial = "4a0002";
         credential.not_before = kNow;
@@ -100,6 +99,10 @@ TEST_CASE("the VO's word counts over the credential's") {
         login.vo.bundle.not_after = login.now - kClockSkew + 1s;
         CHECK(login.refusal() == "");
         login.vo.bundle.not_after = login.now - kClockSkew;
+        CHECK_THAT(login.refusal(), ContainsSubstring("is stale since"));
+        login.vo.grace = 10min;  // the owner bears it
+        CHECK(login.refusal().empty());
+        login.vo.bundle.not_after = login.now - kClockSkew - 10min;
         CHECK_THAT(login.refusal(), ContainsSubstring("is stale since"));
     }
     SECTION("its policy") {

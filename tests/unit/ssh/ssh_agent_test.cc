@@ -60,8 +60,15 @@ TEST_CASE("a real agent takes, lists and forgets the certificate") {
     // the agent proves that it can sign with the private key
     CHECK(run_command({"ssh-add", "-T", dir.path / "cert.pub"}, {real.variable()}).status == 0);
 
+    const std::string draft = "bytes that are no SSH request at all";
+    const auto signature = agent->sign(blob, draft);
+    REQUIRE(signature);
+    CHECK(key.verifies(draft, *signature));
+    CHECK_FALSE(agent->sign("another key", draft));
+
     CHECK(agent->remove(blob));
     CHECK(agent->list()->empty());
+    CHECK(agent->sign(blob, draft).error().code == Errc::denied);
     const auto again = agent->remove(blob);
     REQUIRE_FALSE(again);
     CHECK(again.error().code == Errc::not_found);
@@ -115,4 +122,30 @@ TEST_CASE("a false agent does no harm") {
     auto agent = SshAgent::connect(false_agent(dir, thread, message));
     REQUIRE(agent);
     CHECK_FALSE(agent->list());
+}
+
+TEST_CASE("a false agent's signature is refused") {
+    const TempDir dir;
+    std::jthread thread;
+    std::string body;
+    SECTION("of another kind") {
+        put_string(body, "ssh-rsa");
+        put_string(body, std::string(64, 'x'));
+    }
+    SECTION("too short") {
+        put_string(body, kSshKeyType);
+        put_string(body, std::string(63, 'x'));
+    }
+    SECTION("too long") {
+        put_string(body, kSshKeyType);
+        put_string(body, std::string(64, 'x'));
+        body += "more";
+    }
+    SECTION("nothing") {}
+    std::string answer(1, '\x0e'), message;
+    put_string(answer, body);
+    put_string(message, answer);
+    auto agent = SshAgent::connect(false_agent(dir, thread, message));
+    REQUIRE(agent);
+    CHECK(agent->sign("key", "data").error().code == Errc::invalid);
 }

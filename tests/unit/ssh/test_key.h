@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "common/credential/signing_key.h"
+#include "common/encoding.h"
 #include "common/ssh/ssh_cert.h"
 
 namespace xos::test {
@@ -28,6 +30,12 @@ class TestKey {
                            reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
             return signature;
         };
+    }
+
+    bool verifies(std::string_view bytes, std::string_view signature) const {
+        const std::string own = public_key();
+        return verify_ed25519(std::span<const uint8_t, 32>(as_bytes(own).data(), 32), as_bytes(bytes),
+                              as_bytes(signature));
     }
 
   private:

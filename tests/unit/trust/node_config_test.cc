@@ -82,6 +82,19 @@ TEST_CASE("what the owner does not say of the node is asked of the machine") {
     CHECK(config->attributes.site.empty());
 }
 
+TEST_CASE("how bundles are followed") {
+    const auto config = parse_node_config("bundles: {interval: 5s, grace: 1h, deadline: 2m}\n", "node.yaml");
+    REQUIRE(config);
+    CHECK(config->bundles.interval == std::chrono::seconds(5));
+    CHECK(config->bundles.grace == std::chrono::hours(1));
+    CHECK(config->bundles.deadline == std::chrono::minutes(2));
+    CHECK(parse_node_config("bundles: {grace: 0}\n", "node.yaml")->bundles.grace.count() == 0);
+    CHECK(parse_node_config("shell: /bin/sh\n", "node.yaml")->bundles.interval == std::chrono::seconds(30));
+    for (const char* bad : {"{interval: 0}", "{interval: 30}", "{interval: -1s}", "{interval: 2d}", "{grace: 31d}",
+                            "{interval: 1.5s}", "{interval: [30s]}", "{every: 30s}", "30s", "{deadline: 99999999999s}"})
+        CHECK_THAT(refusal_of("bundles: " + std::string(bad)), ContainsSubstring("node.yaml:1:"));
+}
+
 TEST_CASE("a configuration that others could write is not believed") {
     if (geteuid() != 0) SKIP("needs root: the file must be root's");
     const TempDir dir;
