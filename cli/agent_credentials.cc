@@ -2,8 +2,20 @@
 
 #include "common/ssh/ssh_cert.h"
 #include "common/ssh/wrapped_credential.h"
+#include "libxos/login_name.h"
 
 namespace xos {
+namespace {
+
+// A VOMS proxy knows no login name; the certificate around it has the one that its owner gave.
+void name_by_certificate(CredentialView& view, const SshCert& cert) {
+    const auto name = cert.principals.size() == 1 ? parse_login_name(cert.principals.front()) : std::nullopt;
+    if (!name) return;
+    view.attributes.login = name->user;
+    view.attributes.vo = name->vo;
+}
+
+}  // namespace
 
 Outcome<std::vector<AgentCredential>> list_credentials(SshAgent& agent) {
     auto identities = agent.list();
@@ -13,6 +25,7 @@ Outcome<std::vector<AgentCredential>> list_credentials(SshAgent& agent) {
         const auto cert = decode_ssh_cert(identity.blob);
         if (!cert) continue;
         auto view = read_credential(cert->chain_pem);
+        if (view && view->grid) name_by_certificate(*view, *cert);
         if (view) credentials.push_back({std::move(identity.blob), std::move(*view)});
     }
     return credentials;

@@ -2,10 +2,12 @@
 
 #include <ctime>
 
+#include "cli/grid_view.h"
 #include "common/credential/certificate.h"
 #include "common/credential/fingerprint.h"
 #include "common/ssh/wrapped_credential.h"
 #include "common/vo/records.h"
+#include "common/voms/proxy_chain.h"
 
 namespace xos {
 namespace {
@@ -64,6 +66,7 @@ Outcome<CredentialView> read_leaf(const Bytes& der, std::optional<ProxyView> pro
 }  // namespace
 
 Outcome<CredentialView> read_credential(std::string_view chain_pem) {
+    if (is_voms_chain(chain_pem)) return read_grid_credential(chain_pem);
     const auto chain = split_pem_chain(chain_pem);
     if (!chain) return std::unexpected(chain.error());
     const auto first = parse_certificate(chain->front(), "credential");
@@ -106,6 +109,7 @@ std::string expiry_text(const CredentialView& credential, std::chrono::sys_secon
 
 std::string credential_text(const CredentialView& credential, std::string_view held_by,
                             std::chrono::sys_seconds now) {
+    if (credential.grid) return grid_text(credential, held_by, now);
     const XosAttributes& user = credential.attributes;
     const std::string proxy =
         credential.proxy ? compose("  proxy        {} (limited)\n", credential.proxy->serial) : "";
@@ -125,6 +129,7 @@ std::string credential_text(const CredentialView& credential, std::string_view h
 
 Json credential_json(const CredentialView& credential, std::string_view held_by,
                      std::chrono::sys_seconds now) {
+    if (credential.grid) return grid_json(credential, held_by, now);
     const XosAttributes& user = credential.attributes;
     const auto seconds = [](std::chrono::sys_seconds time) {
         return Json::signed_integer(time.time_since_epoch().count());

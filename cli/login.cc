@@ -7,6 +7,7 @@
 #include "cli/credential_load.h"
 #include "cli/input_file.h"
 #include "cli/network_login.h"
+#include "cli/proxy_login.h"
 
 namespace xos {
 namespace {
@@ -14,6 +15,7 @@ namespace {
 struct Options {
     std::string login;
     std::string credential;
+    std::string proxy;
     bool renew = false;
 };
 
@@ -57,6 +59,9 @@ Outcome<ObtainedChain> find_chain(const UserFolder& folder, const LoginName& nam
 }
 
 Outcome<int> run(Options options) {
+    if (!options.proxy.empty() && options.login.empty())
+        return failure(Errc::invalid, "whose proxy is it? Say xos login LOGIN --proxy {}", options.proxy);
+    if (!options.proxy.empty()) return log_in_by_proxy(options.login, options.proxy);
     if (options.login.empty()) {
         auto chosen = choose_login();
         if (!chosen) return std::unexpected(chosen.error());
@@ -86,6 +91,9 @@ void add_login_command(CommandTable& table) {
         .optional("LOGIN", options->login, "user1@physics; may be absent where this desk is enrolled once")
         .option("--credential", options->credential,
                 "a file that the VO's authority issued, in place of asking it")
+        .option(
+            "--proxy", options->proxy,
+            "log in by the VOMS proxy in this file, as voms-proxy-init writes it, in place of a credential")
         .flag("--renew", options->renew, "ask for a new one although the old one lasts");
 }
 

@@ -9,6 +9,7 @@
 #include "common/policy/policy_file.h"
 #include "common/policy/quantity.h"
 #include "common/yaml_reader.h"
+#include "libxos/login_name.h"
 #include "libxos/unique_fd.h"
 #include "xosd/this_machine.h"
 
@@ -16,6 +17,7 @@ namespace xos {
 namespace {
 
 constexpr uint64_t kCpusMax = 1 << 20;
+constexpr uint64_t kCrlGraceMax = 30 * 86400;  // seconds
 
 // passwd(5) lines and sshd cannot carry ':' or control characters
 bool is_absolute_path(const std::string& path) {
@@ -96,6 +98,25 @@ Outcome<void> read_node(std::string_view file, const YAML::Node& section, NodeCo
     return read_amounts(file, section, config.attributes);
 }
 
+// Whom the owner lets in by VOMS proxy: nobody by default.
+Outcome<void> read_voms(std::string_view file, const YAML::Node& section, NodeConfig& config) {
+    if (!section) return {};
+    if (auto keys = check_keys(file, section, {"accept", "crl-grace"}); !keys) return keys;
+    auto names = read_strings(file, section["accept"]);
+    if (!names) return std::unexpected(names.error());
+    for (const std::string& name : *names)
+        if (!is_vo_name(name))
+            return yaml_failure(file, section["accept"], compose("names of VOs; '{}' is none", name));
+    config.voms_accept = *std::move(names);
+    if (const YAML::Node grace = section["crl-grace"]) {
+        const auto seconds = grace.IsScalar() ? parse_duration(grace.Scalar()) : std::nullopt;
+        if (!seconds || *seconds > kCrlGraceMax)
+            return yaml_failure(file, grace, "a time such as 0s, 12h or 7d, at most 30d");
+        config.voms_crl_grace = std::chrono::seconds(static_cast<int64_t>(*seconds));
+    }
+    return {};
+}
+
 void ask_machine(NodeConfig& config) {
     if (config.name.empty()) config.name = read_host_name();
     if (config.attributes.cpus == 0) config.attributes.cpus = count_cpus();
@@ -109,7 +130,9 @@ Outcome<NodeConfig> parse_node_config(std::string_view text, std::string_view pa
     auto root = parse_yaml(text, path);
     if (!root) return std::unexpected(root.error());
     if (root->IsNull()) return config;
-    if (auto keys = check_keys(path, *root, {"policy", "home", "shell", "manage-sshd", "bundles", "node"}); !keys)
+    if (auto keys = check_keys(path, *root,
+                               {"policy", "home", "shell", "manage-sshd", "bundles", "node", "voms"});
+        !keys)
         return std::unexpected(keys.error());
     if (auto home = read_path(path, (*root)["home"], config.home_root); !home)
         return std::unexpected(home.error());
@@ -121,6 +144,7 @@ Outcome<NodeConfig> parse_node_config(std::string_view text, std::string_view pa
     if (!bundles) return std::unexpected(bundles.error());
     config.bundles = *bundles;
     if (auto node = read_node(path, (*root)["node"], config); !node) return std::unexpected(node.error());
+    if (auto voms = read_voms(path, (*root)["voms"], config); !voms) return std::unexpected(voms.error());
     if (const YAML::Node rules = (*root)["policy"]) {
         auto policy = read_policy(path, rules, "node policy");
         if (!policy) return std::unexpected(policy.error());

@@ -4,8 +4,10 @@
 // Trusts: the file's content only after its checks; the file must be root's and not writable by others.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/failure.h"
 #include "common/policy/policy.h"
@@ -22,6 +24,8 @@ struct NodeConfig {
     bool manage_sshd = true;  // write the sshd block of the accepted VOs and reload sshd
     std::string name;         // is_host_name(), as policies and members name this node; empty: none can
     NodeAttributes attributes;
+    std::vector<std::string> voms_accept;   // VOs whose members may log in by VOMS proxy
+    std::chrono::seconds voms_crl_grace{};  // how long beyond its end a CA's revocation list still holds
 };
 
 // What the text says, and nothing of the machine: name may be empty, cpus and memory 0.

@@ -1,5 +1,4 @@
 // Verifying an XOS-Cert. Runs in the sandboxed verifier: no file, no environment, no clock.
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/x509_vfy.h>
 
@@ -128,27 +127,10 @@ Outcome<XosAttributes> read_attributes(const X509* leaf) {
     return decode_attributes({ASN1_STRING_get0_data(value), static_cast<size_t>(ASN1_STRING_length(value))});
 }
 
-Outcome<PublicKey> read_public_key(const X509* leaf) {
-    EVP_PKEY* const key = X509_get0_pubkey(leaf);
-    if (key == nullptr) return openssl_failure(Errc::invalid, "the certificate's public key cannot be read");
-    size_t size = 0;
-    if (EVP_PKEY_is_a(key, "ED25519") == 1) {
-        PublicKey out{KeyType::ed25519, Bytes(32)};
-        size = out.bytes.size();
-        if (EVP_PKEY_get_raw_public_key(key, out.bytes.data(), &size) == 1 && size == out.bytes.size())
-            return out;
-    }
-    char group[32];
-    if (EVP_PKEY_is_a(key, "EC") == 1 && EVP_PKEY_get_group_name(key, group, sizeof group, &size) == 1 &&
-        std::string_view(group, size) == "prime256v1") {
-        PublicKey out{KeyType::p256, Bytes(65)};
-        if (EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, out.bytes.data(), out.bytes.size(),
-                                            &size) == 1 &&
-            size == out.bytes.size() && out.bytes[0] == 4)
-            return out;
-    }
-    ERR_clear_error();
-    return refused("its key must be Ed25519 or P-256 (uncompressed)");
+Outcome<PublicKey> read_key(const X509* leaf) {
+    auto key = read_public_key(X509_get0_pubkey(leaf));
+    if (!key || key->type == KeyType::rsa) return refused("its key must be Ed25519 or P-256 (uncompressed)");
+    return key;
 }
 
 // What the certificate says of itself in several places must be one story, and of the expected VO.
@@ -187,7 +169,7 @@ Outcome<VerifiedCredential> verify_chain(std::span<const uint8_t> leaf_der_or_pe
     auto attributes = read_attributes(leaf);
     if (!attributes) return std::unexpected(attributes.error());
     if (auto good = check_names(leaf, *attributes, expected_vo); !good) return std::unexpected(good.error());
-    auto key = read_public_key(leaf);
+    auto key = read_key(leaf);
     if (!key) return std::unexpected(key.error());
     const auto serial = read_serial(leaf);
     const auto begin = read_time(X509_get0_notBefore(leaf));
@@ -201,7 +183,8 @@ Outcome<VerifiedCredential> verify_chain(std::span<const uint8_t> leaf_der_or_pe
                               *begin,
                               *end,
                               std::move(*key),
-                              certificate_pem(chain->leaf_der)};
+                              certificate_pem(chain->leaf_der),
+                              std::nullopt};
 }
 
 }  // namespace xos

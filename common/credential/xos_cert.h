@@ -15,11 +15,14 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "common/credential/grid_claims.h"
+#include "common/credential/public_key.h"
 #include "common/credential/signing_key.h"
 #include "common/encoding.h"
 #include "common/failure.h"
@@ -46,23 +49,14 @@ struct XosAttributes {
     bool operator==(const XosAttributes&) const = default;
 };
 
-enum class KeyType : uint8_t { ed25519, p256 };
-
-struct PublicKey {
-    KeyType type = KeyType::ed25519;
-    Bytes
-        bytes;  // ed25519: 32 raw bytes; p256: the uncompressed point, 65 bytes (04 x y), as in SSH key blobs
-
-    bool operator==(const PublicKey&) const = default;
-};
-
 struct VerifiedCredential {
-    XosAttributes attributes;
-    std::string serial;       // lower-case hex, two digits a byte
-    std::string fingerprint;  // "SHA256:" and unpadded base64 of the SHA-256 of the leaf's DER
+    XosAttributes attributes;  // of a VOMS proxy the VO alone: the rest is in grid
+    std::string serial;        // of the leaf; lower-case hex, two digits a byte
+    std::string fingerprint;   // "SHA256:" and unpadded base64 of the SHA-256 of the leaf's DER
     std::chrono::sys_seconds not_before, not_after;
     PublicKey public_key;
-    std::string pem;  // the leaf alone
+    std::string pem;                 // the leaf alone; of a VOMS proxy the chain down to the end entity
+    std::optional<GridClaims> grid;  // a VOMS proxy; nothing: an XOS-Cert
 };
 
 // The extension's value. decode checks every field's grammar and accepts no second spelling of the same

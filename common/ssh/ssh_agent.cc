@@ -1,5 +1,6 @@
 #include "common/ssh/ssh_agent.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -31,6 +32,8 @@ constexpr uint8_t kConstrainLifetime = 1;
 constexpr size_t kMessageMax = 256 * 1024;  // OpenSSH's own limit (ssh-agent.c, AGENT_MAX_LEN)
 constexpr size_t kIdentitiesMax = 1024;
 constexpr size_t kCommentMax = 4096;
+constexpr size_t kTypeMax = 64;
+constexpr size_t kFieldsMax = 8 * 1024;               // of the largest RSA key
 constexpr auto kDeadline = std::chrono::seconds(10);  // an agent may ask its owner to confirm
 
 // Wipes a buffer that held a private key.
@@ -38,6 +41,41 @@ struct Wiped {
     std::string bytes;
     ~Wiped() { OPENSSL_cleanse(bytes.data(), bytes.size()); }
 };
+
+// A secret number as an mpint (RFC 4251, section 5).
+bool put_secret(std::string& out, EVP_PKEY* key, const char* name) {
+    BIGNUM* found = nullptr;
+    if (EVP_PKEY_get_bn_param(key, name, &found) != 1) return false;
+    const std::unique_ptr<BIGNUM, OpensslFree<BN_clear_free>> number(found);
+    Wiped bytes{std::string(static_cast<size_t>(BN_num_bytes(found)) + 1, '\0')};
+    BN_bn2bin(found, reinterpret_cast<unsigned char*>(bytes.bytes.data()) + 1);
+    const bool top_bit = bytes.bytes.size() > 1 && (bytes.bytes[1] & 0x80) != 0;
+    put_string(out, std::string_view(bytes.bytes).substr(top_bit ? 0 : 1));
+    return true;
+}
+
+// What OpenSSH's sshkey_private_serialize() writes behind the certificate of a key.
+bool put_private_fields(std::string& out, EVP_PKEY* key) {
+    out.reserve(kFieldsMax);
+    if (EVP_PKEY_is_a(key, "RSA") == 1)
+        return put_secret(out, key, OSSL_PKEY_PARAM_RSA_D) &&
+               put_secret(out, key, OSSL_PKEY_PARAM_RSA_COEFFICIENT1) &&
+               put_secret(out, key, OSSL_PKEY_PARAM_RSA_FACTOR1) &&
+               put_secret(out, key, OSSL_PKEY_PARAM_RSA_FACTOR2);
+    if (EVP_PKEY_is_a(key, "EC") == 1) return put_secret(out, key, OSSL_PKEY_PARAM_PRIV_KEY);
+    unsigned char pair[64];
+    size_t size = 32, rest = 32;
+    const bool read = EVP_PKEY_is_a(key, "ED25519") == 1 &&
+                      EVP_PKEY_get_raw_private_key(key, pair, &size) == 1 &&
+                      EVP_PKEY_get_raw_public_key(key, pair + 32, &rest) == 1;
+    if (read) {
+        const std::string_view bytes(reinterpret_cast<const char*>(pair), sizeof pair);
+        put_string(out, bytes.substr(32));
+        put_string(out, bytes);
+    }
+    OPENSSL_cleanse(pair, sizeof pair);
+    return read;
+}
 
 Outcome<void> wait_for(int fd, short events, Clock::time_point deadline) {
     for (;;) {
@@ -141,16 +179,32 @@ Outcome<std::vector<AgentIdentity>> SshAgent::list() {
 
 Outcome<void> SshAgent::add(std::string_view certificate, std::string_view seed, std::string_view public_key,
                             std::string_view comment, std::chrono::seconds lifetime) {
-    if (lifetime.count() < 1) return failure(Errc::invalid, "an agent cannot hold a key for {}", lifetime);
     Wiped secret{std::string(seed) + std::string(public_key)};
+    Wiped fields;
+    fields.bytes.reserve(secret.bytes.size() + public_key.size() + 8);
+    put_string(fields.bytes, public_key);
+    put_string(fields.bytes, secret.bytes);
+    return add_fields(certificate, fields.bytes, comment, lifetime);
+}
+
+Outcome<void> SshAgent::add_key(std::string_view certificate, EVP_PKEY* key, std::string_view comment,
+                                std::chrono::seconds lifetime) {
+    Wiped fields;
+    if (!put_private_fields(fields.bytes, key))
+        return failure(Errc::invalid, "the private key is of a sort that no agent takes");
+    return add_fields(certificate, fields.bytes, comment, lifetime);
+}
+
+Outcome<void> SshAgent::add_fields(std::string_view certificate, std::string_view fields,
+                                   std::string_view comment, std::chrono::seconds lifetime) {
+    if (lifetime.count() < 1) return failure(Errc::invalid, "an agent cannot hold a key for {}", lifetime);
     Wiped request;
-    request.bytes.reserve(certificate.size() + comment.size() +
-                          256);  // never moved, so no copy stays unwiped
+    // never moved, so no copy stays unwiped
+    request.bytes.reserve(certificate.size() + fields.size() + comment.size() + 256);
     put_u8(request.bytes, kAddIdentityConstrained);
-    put_string(request.bytes, kSshCertType);
+    put_string(request.bytes, SshReader(certificate).string(kTypeMax));
     put_string(request.bytes, certificate);
-    put_string(request.bytes, public_key);
-    put_string(request.bytes, secret.bytes);
+    request.bytes += fields;
     put_string(request.bytes, comment.substr(0, kCommentMax));
     put_u8(request.bytes, kConstrainLifetime);
     const auto longest = static_cast<int64_t>(std::numeric_limits<uint32_t>::max());

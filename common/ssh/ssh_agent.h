@@ -1,4 +1,4 @@
-// A client of the user's ssh-agent (draft-miller-ssh-agent), for Ed25519 certificates.
+// A client of the user's ssh-agent (draft-miller-ssh-agent), for certificates.
 //
 // Owns: one connection to the agent. Process: the xos command at the user's desk.
 // Trusts: the agent with the private key that the user hands it; its answers are bounded and checked.
@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/credential/openssl_ptr.h"
 #include "common/failure.h"
 #include "libxos/unique_fd.h"
 
@@ -32,6 +33,9 @@ class SshAgent {
     // added again replaces itself. The agent forgets both after lifetime (1 s or more).
     Outcome<void> add(std::string_view certificate, std::string_view seed, std::string_view public_key,
                       std::string_view comment, std::chrono::seconds lifetime);
+    // Likewise for any key that a certificate can hold (ssh_key.h), given whole.
+    Outcome<void> add_key(std::string_view certificate, EVP_PKEY* key, std::string_view comment,
+                          std::chrono::seconds lifetime);
     // The 64 bytes of an Ed25519 signature over data by the private half of the identity blob, which may be a
     // certificate. denied where the agent or its owner refuses; whether the signature is good is the caller's
     // to check.
@@ -42,6 +46,9 @@ class SshAgent {
   private:
     explicit SshAgent(UniqueFd fd) : fd_(std::move(fd)) {}
     Outcome<std::string> exchange(std::string_view request);
+    // fields: what follows the certificate in the message that adds a key of its type; secret.
+    Outcome<void> add_fields(std::string_view certificate, std::string_view fields, std::string_view comment,
+                             std::chrono::seconds lifetime);
 
     UniqueFd fd_;
 };

@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "common/credential/fingerprint.h"
-#include "common/credential/signing_key.h"
 #include "common/encoding.h"
+#include "common/ssh/ssh_key.h"
 #include "common/ssh/ssh_wire.h"
 #include "libxos/names.h"
 
@@ -14,8 +14,6 @@ namespace xos {
 namespace {
 
 constexpr uint32_t kUserCertificate = 1;  // SSH_CERT_TYPE_USER
-constexpr size_t kKeySize = 32;
-constexpr size_t kSignatureSize = 64;
 constexpr size_t kNonceSize = 32;
 constexpr size_t kNonceMax = 64;
 constexpr size_t kNameMax = 256;
@@ -33,17 +31,20 @@ std::string packed(std::string_view type, std::string_view value) {
     return out;
 }
 
-// value of the packed pair (type, value) in bytes, where type and size are as wanted.
-std::optional<std::string_view> unpacked(std::string_view bytes, std::string_view type, size_t size) {
-    SshReader reader(bytes);
-    const std::string_view found = reader.string(kNameMax);
-    const std::string_view value = reader.string(size);
-    if (!reader.complete() || found != type || value.size() != size) return std::nullopt;
-    return value;
+// The key of a certificate's holder, whose type the name of the certificate's own tells.
+std::optional<PublicKey> decode_key(std::string_view blob) {
+    SshReader reader(blob);
+    const std::string_view name = reader.string(kNameMax);
+    for (const KeyType type : {KeyType::ed25519, KeyType::p256, KeyType::rsa})
+        if (name == ssh_key_type(type)) {
+            auto key = read_ssh_fields(reader, type);
+            return reader.complete() ? key : std::nullopt;
+        }
+    return std::nullopt;
 }
 
-bool signature_is_good(std::string_view public_key, std::string_view signature, std::string_view body) {
-    return verify_ed25519(as_bytes(public_key).first<kKeySize>(), as_bytes(body), as_bytes(signature));
+PublicKey key_of(const SshCert& cert) {
+    return {cert.key_type, Bytes(cert.public_key.begin(), cert.public_key.end())};
 }
 
 Outcome<std::vector<std::string>> decode_principals(std::string_view bytes) {
@@ -85,9 +86,9 @@ std::string encode_body(const SshCert& cert, std::string_view nonce) {
     std::string chain;
     put_string(chain, cert.chain_pem);
     extensions += packed(kXosExtension, chain);
-    put_string(body, kSshCertType);
+    put_string(body, ssh_cert_type(cert.key_type));
     put_string(body, nonce);
-    put_string(body, cert.public_key);
+    body += ssh_fields(key_of(cert));
     put_u64(body, cert.serial);
     put_u32(body, kUserCertificate);
     put_string(body, cert.key_id);
@@ -97,20 +98,20 @@ std::string encode_body(const SshCert& cert, std::string_view nonce) {
     put_string(body, "");  // critical options
     put_string(body, extensions);
     put_string(body, "");  // reserved
-    put_string(body, packed(kSshKeyType, cert.public_key));
+    put_string(body, ssh_key_blob(key_of(cert)));
     return body;
 }
 
 }  // namespace
 
-Outcome<std::string> encode_ssh_cert(const SshCert& cert, const Ed25519Sign& sign) {
-    if (cert.public_key.size() != kKeySize) return failure(Errc::invalid, "not an Ed25519 key");
+Outcome<std::string> encode_ssh_cert(const SshCert& cert, const SshSign& sign) {
+    if (!make_pkey(key_of(cert))) return failure(Errc::invalid, "not a key that an SSH certificate can hold");
     unsigned char nonce[kNonceSize];
     if (RAND_bytes(nonce, sizeof nonce) != 1) return failure(Errc::system, "no random numbers from OpenSSL");
     std::string body = encode_body(cert, {reinterpret_cast<const char*>(nonce), sizeof nonce});
     const auto signature = sign(body);
     if (!signature) return signature;
-    put_string(body, packed(kSshKeyType, *signature));
+    put_string(body, *signature);
     if (body.size() > kCredentialMax)
         return failure(Errc::invalid,
                        "the credential is too large for an SSH certificate: {} bytes of at most {}",
@@ -118,16 +119,31 @@ Outcome<std::string> encode_ssh_cert(const SshCert& cert, const Ed25519Sign& sig
     return body;
 }
 
+Outcome<std::string> encode_ssh_cert(const SshCert& cert, const Ed25519Sign& sign) {
+    if (cert.key_type != KeyType::ed25519) return failure(Errc::invalid, "not an Ed25519 key");
+    return encode_ssh_cert(cert, SshSign{[&](std::string_view body) -> Outcome<std::string> {
+                               const auto signature = sign(body);
+                               if (!signature) return signature;
+                               return packed(kSshKeyType, *signature);
+                           }});
+}
+
 Outcome<SshCert> decode_ssh_cert(std::string_view blob) {
     if (blob.size() > kCredentialMax)
         return failure(Errc::invalid, "the SSH certificate has {} bytes, at most {} are read", blob.size(),
                        kCredentialMax);
     SshReader reader(blob);
-    if (reader.string(kNameMax) != kSshCertType)
-        return failure(Errc::invalid, "not an SSH certificate of an Ed25519 key");
+    const auto key_type = parse_ssh_cert_type(reader.string(kNameMax));
+    if (!key_type) return failure(Errc::invalid, "not an SSH certificate of an Ed25519, P-256 or RSA key");
     SshCert cert;
     reader.string(kNonceMax);
-    cert.public_key = reader.string(kKeySize);
+    const auto key = read_ssh_fields(reader, *key_type);
+    if (!key)
+        return failure(Errc::invalid,
+                       "the SSH certificate is malformed, or its RSA key has not {} to {} bits", kRsaBitsMin,
+                       kRsaBitsMax);
+    cert.key_type = key->type;
+    cert.public_key = as_text(key->bytes);
     cert.serial = reader.u64();
     const uint32_t type = reader.u32();
     cert.key_id = reader.string(kNameMax);
@@ -139,19 +155,15 @@ Outcome<SshCert> decode_ssh_cert(std::string_view blob) {
     const std::string_view reserved = reader.string(kCredentialMax);
     const std::string_view signer_blob = reader.string(kCredentialMax);
     const std::string_view body = blob.substr(0, blob.size() - reader.left());
-    const std::string_view signature_blob = reader.string(kCredentialMax);
-    if (!reader.complete() || cert.public_key.size() != kKeySize)
-        return failure(Errc::invalid, "the SSH certificate is malformed");
+    const std::string_view signature = reader.string(kCredentialMax);
+    if (!reader.complete()) return failure(Errc::invalid, "the SSH certificate is malformed");
     if (type != kUserCertificate) return failure(Errc::invalid, "the SSH certificate is not a user's");
     if (!critical_options.empty() || !reserved.empty())
         return failure(Errc::invalid, "the SSH certificate has critical options, which are not supported");
-    const auto signer = unpacked(signer_blob, kSshKeyType, kKeySize);
-    const auto signature = unpacked(signature_blob, kSshKeyType, kSignatureSize);
-    if (!signer || !signature)
-        return failure(Errc::invalid, "the SSH certificate is not signed by an Ed25519 key");
-    if (*signer != cert.public_key)
+    const auto signer = decode_key(signer_blob);
+    if (!signer || *signer != *key)
         return failure(Errc::invalid, "the SSH certificate is signed by another key");
-    if (!signature_is_good(*signer, *signature, body))
+    if (!is_ssh_signature(*key, body, signature))
         return failure(Errc::invalid, "the signature of the SSH certificate is wrong");
     auto names = decode_principals(principals);
     if (!names) return std::unexpected(names.error());
@@ -167,8 +179,8 @@ Outcome<std::string> ssh_blob_from_text(std::string_view text) {
     if (text.ends_with('\n')) text.remove_suffix(1);
     if (text.starts_with(kMethod)) text.remove_prefix(kMethod.size());
     if (const size_t space = text.find(' '); space != std::string_view::npos) {
-        if (text.substr(0, space) != kSshCertType)
-            return failure(Errc::invalid, "not an SSH certificate of an Ed25519 key");
+        if (!parse_ssh_cert_type(text.substr(0, space)))
+            return failure(Errc::invalid, "not an SSH certificate of an Ed25519, P-256 or RSA key");
         text.remove_prefix(space + 1);
     }
     if (text.size() > kCredentialMax / 3 * 4 + 4)
@@ -179,7 +191,8 @@ Outcome<std::string> ssh_blob_from_text(std::string_view text) {
 }
 
 std::string ssh_cert_line(std::string_view blob, std::string_view comment) {
-    return compose("{} {} {}\n", kSshCertType, encode_base64(as_bytes(blob)), comment);
+    const std::string_view type = SshReader(blob).string(kNameMax);
+    return compose("{} {} {}\n", type, encode_base64(as_bytes(blob)), comment);
 }
 
 std::string ssh_fingerprint(std::string_view public_key) {

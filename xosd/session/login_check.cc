@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "common/encoding.h"
-#include "common/ssh/ssh_cert.h"
-#include "common/ssh/ssh_wire.h"
+#include "common/ssh/ssh_key.h"
 #include "common/vo/bundle.h"
+#include "xosd/session/grid_login.h"
 
 namespace xos {
 
@@ -45,19 +45,47 @@ Outcome<void> check_sessions(std::string_view login, size_t count, const Limits&
                    login, count, limits[Limit::sessions]);
 }
 
-Outcome<LoginGrant> check_login(const TrustedVo& vo, const NodeConfig& node, std::string_view user,
-                                uint32_t uid, const VerifiedCredential& credential,
-                                std::chrono::sys_seconds now) {
-    const auto member = check_member(vo, user, now);
-    if (!member) return std::unexpected(member.error());
+namespace {
+
+// The credential is this member's, and not of somebody who had the name before.
+Outcome<void> check_person(const TrustedVo& vo, const NodeConfig& node, std::string_view user,
+                           const Member& record, const VerifiedCredential& credential) {
     const XosAttributes& certified = credential.attributes;
-    const Member& record = **member;
-    if (certified.vo != vo.bundle.vo.name || certified.login != user)
+    if (certified.vo != vo.bundle.vo.name)
+        return failure(Errc::denied, "the credential is of the VO {}", certified.vo);
+    if (credential.grid) return check_grid_login(vo, node, record, credential);
+    if (certified.login != user)
         return failure(Errc::denied, "the credential is for {}@{}", certified.login, certified.vo);
     if (certified.user_id != record.id || certified.number != record.number)
         return failure(Errc::denied,
                        "the credential is for an earlier member of the name {} (number {}, now {})", user,
                        certified.number, record.number);
+    return {};
+}
+
+// Of a VOMS proxy both must permit: the groups and roles that it names, so that it gives no more than it
+// says, and those of the record, so that a group which is denied something is not left out of the proxy.
+PolicyAnswer check_policy_of(const TrustedVo& vo, const NodeConfig& node, const Member& record,
+                             const VerifiedCredential& credential, Action action,
+                             std::chrono::sys_seconds now) {
+    PolicyAnswer whole = check_policy(vo, node, record, action, now);
+    if (!credential.grid || !whole.permit) return whole;
+    PolicyAnswer narrow = check_policy(vo, node, narrowed(record, *credential.grid), action, now);
+    if (!narrow.permit) narrow.reason += " (to the groups and roles that the VOMS proxy names)";
+    narrow.limits = tighter(narrow.limits, whole.limits);
+    return narrow;
+}
+
+}  // namespace
+
+Outcome<LoginGrant> check_login(const TrustedVo& vo, const NodeConfig& node, std::string_view user,
+                                uint32_t uid, const VerifiedCredential& credential,
+                                std::chrono::sys_seconds now) {
+    const auto member = check_member(vo, user, now);
+    if (!member) return std::unexpected(member.error());
+    const Member& record = **member;
+    if (auto same = check_person(vo, node, user, record, credential); !same)
+        return std::unexpected(same.error());
     if (uid != vo.uid_of(record))
         return failure(Errc::denied, "sshd holds uid {} for {}, its certified uid is {}", uid, user,
                        vo.uid_of(record));
@@ -66,33 +94,34 @@ Outcome<LoginGrant> check_login(const TrustedVo& vo, const NodeConfig& node, std
                        format_time(credential.not_before), format_time(credential.not_after));
     if (std::ranges::find(vo.bundle.revoked_serials, credential.serial) != vo.bundle.revoked_serials.end())
         return failure(Errc::denied, "credential {} is revoked", credential.serial);
-    const PolicyAnswer login = check_policy(vo, node, record, Action::login, now);
+    const auto ask = [&](Action action) {
+        return check_policy_of(vo, node, record, credential, action, now);
+    };
+    const PolicyAnswer login = ask(Action::login);
     if (!login.permit) return failure(Errc::denied, "{}", login.reason);
     LoginGrant grant;
     grant.member = &record;
     grant.uid = uid;
     grant.expires = credential.not_after;
     grant.limits = login.limits;
-    grant.pty = check_policy(vo, node, record, Action::pty, now).permit;
-    grant.agent_forwarding = check_policy(vo, node, record, Action::forward_agent, now).permit;
-    grant.port_forwarding = check_policy(vo, node, record, Action::forward_port, now).permit;
+    grant.pty = ask(Action::pty).permit;
+    grant.agent_forwarding = ask(Action::forward_agent).permit;
+    grant.port_forwarding = ask(Action::forward_port).permit;
     return grant;
 }
 
 Outcome<std::string> make_authorized_key(const LoginGrant& grant, std::string_view login,
                                          const VerifiedCredential& credential) {
-    if (credential.public_key.type != KeyType::ed25519)
-        return failure(Errc::denied, "the certified key is not Ed25519");
-    std::string blob;
-    put_string(blob, kSshKeyType);
-    put_string(blob, as_text(credential.public_key.bytes));
+    const std::string blob = ssh_key_blob(credential.public_key);
+    if (!make_pkey(credential.public_key)) return failure(Errc::denied, "the certified key is none of SSH's");
     std::string line = "cert-authority,restrict";
     if (grant.pty) line += ",pty";
     if (grant.agent_forwarding) line += ",agent-forwarding";
     if (grant.port_forwarding) line += ",port-forwarding";
     // sshd(8), AUTHORIZED_KEYS FILE FORMAT: a trailing Z is UTC
     line += compose(",expiry-time=\"{:%Y%m%d%H%M%S}Z\",principals=\"{}\" ", grant.expires, login);
-    return line + kSshKeyType + " " + encode_base64(as_bytes(blob));
+    line += ssh_key_type(credential.public_key.type);
+    return line + " " + encode_base64(as_bytes(blob));
 }
 
 }  // namespace xos

@@ -45,8 +45,8 @@ Subject subject_of(const TrustedVo& vo, const Member& member);
 Circumstances circumstances_of(const NodeConfig& node, std::chrono::sys_seconds now);
 
 // uid is what sshd holds for the name. Everything must agree: name, number and person of the credential with
-// the bundle's record, uid with the node's block; the credential is in date and not revoked; both policies
-// allow login.
+// the bundle's record (of a VOMS proxy: issuer and subject with the record's identities, see grid_login.h),
+// uid with the node's block; the credential is in date and not revoked; both policies allow login.
 Outcome<LoginGrant> check_login(const TrustedVo& vo, const NodeConfig& node, std::string_view user,
                                 uint32_t uid, const VerifiedCredential& credential,
                                 std::chrono::sys_seconds now);

@@ -1,8 +1,9 @@
 #include "xosd/session/login_service.h"
 
 #include "common/log.h"
-#include "common/ssh/ssh_cert.h"
+#include "common/ssh/ssh_key.h"
 #include "libxos/login_name.h"
+#include "xosd/session/grid_login.h"
 #include "xosd/session/home_directory.h"
 
 namespace xos {
@@ -58,6 +59,7 @@ void LoginService::check_key(std::string login, uint32_t uid, std::string key, C
     request.vo = std::string(name->vo);
     request.ca_certificate = vo->bundle.vo.ca_certificate;
     request.now = now_seconds();
+    request.voms = voms_request(*vo, config_);
     verifier_.verify(std::move(request), [this, login, uid, done](Outcome<VerifiedCredential> credential) {
         if (!credential) return done(std::unexpected(credential.error()), nullptr);
         // looked up again: the bundle may have been replaced while the verifier worked
@@ -75,7 +77,7 @@ void LoginService::check_key(std::string login, uint32_t uid, std::string key, C
 
 void LoginService::answer_keys(const KeysQuery& query, std::function<void(const KeysReply&)> reply) {
     // a plain key can hold no credential; sshd asks for it first where the client offers both
-    if (query.key_type != kSshCertType)
+    if (!parse_ssh_cert_type(query.key_type))
         return refuse(reply, Failure{Errc::denied, "the key carries no VO credential"});
     const std::string login(query.login);
     check_key(login, query.uid, std::string(query.key),

@@ -2,8 +2,8 @@
 // key?
 //
 // Owns: the order of the checks. Pure apart from OpenSSL. Process: xos-verifier, in its sandbox.
-// Trusts: the CA certificate of the request. The SSH certificate is hostile; of what it says, only the X.509
-// chain inside is believed, and that only once it is verified.
+// Trusts: the CA certificate of the request, and what the VO trusts for VOMS. The SSH certificate is hostile;
+// of what it says, only the X.509 chain inside is believed, and that only once it is verified.
 #pragma once
 
 #include "common/failure.h"

@@ -57,8 +57,13 @@ Outcome<void> VerifierClient::start_child() {
     sd_event_source* source = nullptr;
     int error = sd_event_add_io(
         event_, &source, child->process.socket(), EPOLLIN,
-        [](sd_event_source*, int, uint32_t, void* self) {
-            static_cast<Child*>(self)->client.receive();
+        [](sd_event_source*, int, uint32_t events, void* self) {
+            // one call may be the child's last
+            VerifierClient& client = static_cast<Child*>(self)->client;
+            if ((events & ~uint32_t{EPOLLOUT}) != 0)
+                client.receive();
+            else
+                client.send_rest();
             return 0;
         },
         child.get());
@@ -107,16 +112,16 @@ void VerifierClient::pump() {
 
 Outcome<void> VerifierClient::send_next() {
     if (child_ && served_ >= options_.requests_per_process) retire();
-    const auto packet = encode_request(++running_id_, running_->request);
-    if (!packet) {  // the request's fault: the verifier need not see it
-        finish(std::unexpected(packet.error()));
+    auto encoded = encode_request(++running_id_, running_->request);
+    if (!encoded) {  // the request's fault: the verifier need not see it
+        finish(std::unexpected(encoded.error()));
         return {};
     }
+    outgoing_ = std::move(*encoded);
+    sent_ = 0;
     if (!child_)
         if (auto started = start_child(); !started) return started;
-    // One request is under way at a time, so that the socket's buffer is empty: this does not wait.
-    if (send(child_->process.socket(), packet->data(), packet->size(), MSG_NOSIGNAL) < 0)
-        return failure_errno(errno, "cannot hand the certificate to the verifier");
+    if (auto sent = send_pieces(); !sent) return sent;
     sd_event_source* source = nullptr;
     const auto usec = static_cast<uint64_t>(std::chrono::microseconds(options_.deadline).count());
     const int error = sd_event_add_time_relative(
@@ -131,6 +136,29 @@ Outcome<void> VerifierClient::send_next() {
     return {};
 }
 
+Outcome<void> VerifierClient::send_pieces() {
+    while (sent_ < outgoing_.size()) {
+        const std::string_view rest = std::string_view(outgoing_).substr(sent_);
+        const std::string_view part = next_piece(rest);
+        const std::string piece = encode_piece(part, part.size() == rest.size());
+        if (send(child_->process.socket(), piece.data(), piece.size(), MSG_NOSIGNAL) < 0) {
+            if (errno == EINTR) continue;
+            if (errno != EAGAIN) return failure_errno(errno, "cannot hand the certificate to the verifier");
+            sd_event_source_set_io_events(child_->input.get(), EPOLLIN | EPOLLOUT);
+            return {};
+        }
+        sent_ += part.size();
+    }
+    if (child_->input) sd_event_source_set_io_events(child_->input.get(), EPOLLIN);
+    outgoing_.clear();
+    sent_ = 0;
+    return {};
+}
+
+void VerifierClient::send_rest() {
+    if (auto sent = send_pieces(); !sent) abandon(std::move(sent.error()));
+}
+
 void VerifierClient::receive() {
     std::vector<char> buffer(kVerifierPacketMax);
     const ssize_t got = recv(child_->process.socket(), buffer.data(), buffer.size(), MSG_TRUNC);
@@ -141,6 +169,8 @@ void VerifierClient::receive() {
     }
     if (!running_ || static_cast<size_t>(got) > buffer.size())
         return abandon({Errc::unavailable, "the verifier spoke out of turn"});
+    if (sent_ < outgoing_.size())
+        return abandon({Errc::unavailable, "the verifier answered before it was asked"});
     auto answer = decode_answer({buffer.data(), static_cast<size_t>(got)});
     if (!answer) return abandon({Errc::unavailable, answer.error().message});
     const bool other_vo = answer->credential && answer->credential->attributes.vo != running_->request.vo;
@@ -165,6 +195,8 @@ void VerifierClient::retire() {
 }
 
 void VerifierClient::abandon(Failure reason) {
+    outgoing_.clear();
+    sent_ = 0;
     if (child_) retire();
     if (running_) finish(std::unexpected(std::move(reason)));
 }

@@ -64,6 +64,8 @@ class VerifierClient {
     VerifierClient(sd_event* event, VerifierOptions options);
     Outcome<void> start_child();
     Outcome<void> send_next();
+    Outcome<void> send_pieces();  // as many as the socket takes; the rest when it takes more
+    void send_rest();
     void pump();
     void answer_overflow();
     void receive();
@@ -79,6 +81,8 @@ class VerifierClient {
     std::deque<Answer> overflow_;  // of refused requests, to be told from the loop
     std::optional<Pending> running_;
     uint64_t running_id_ = 0;
+    std::string outgoing_;                       // the encoded running request while it is not sent whole
+    size_t sent_ = 0;                            // bytes of it
     size_t served_ = 0;                          // by the current child
     std::unique_ptr<Child> child_;               // the current one, if any
     std::vector<std::unique_ptr<Child>> dying_;  // killed, their end not yet collected

@@ -1,6 +1,6 @@
 // The request loop inside the sandbox.
 //
-// Owns: one packet in, one packet out. Process: xos-verifier. Trusts: nothing it receives.
+// Owns: one request in, one answer out. Process: xos-verifier. Trusts: nothing it receives.
 #pragma once
 
 #include <functional>

@@ -7,10 +7,11 @@
 #include <cstdlib>
 
 #include "common/ssh/ssh_agent.h"
+#include "common/ssh/ssh_key.h"
 #include "common/ssh/ssh_wire.h"
 #include "tests/unit/ssh/command.h"
 #include "tests/unit/ssh/real_agent.h"
-#include "tests/unit/verifier/credential_fixture.h"
+#include "tests/unit/verifier/grid_fixture.h"
 
 using namespace xos;
 using namespace xos::test;
@@ -42,11 +43,12 @@ struct Connection {
     PrivilegeSeparationDirectory separation;
     std::string log = dir.path / "log";
 
-    explicit Connection(const SigningKey& authority) {
+    explicit Connection(const SigningKey& authority) : Connection(public_line(authority)) {}
+    explicit Connection(const std::string& authority) {
         const std::string host_key = dir.path / "host_key";
         REQUIRE(run_command({"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", host_key}).status == 0);
         write_file(dir.path / "authorized",
-                   "cert-authority,restrict,principals=\"user1@physics\" " + public_line(authority) + "\n");
+                   "cert-authority,restrict,principals=\"user1@physics\" " + authority + "\n");
         write_file(dir.path / "sshd_config",
                    "HostKey " + host_key + "\nAuthorizedKeysFile " + (dir.path / "authorized").string() +
                        "\nStrictModes no\nUsePAM no\nMaxAuthTries 2\nLogLevel VERBOSE\n");
@@ -110,4 +112,24 @@ TEST_CASE("stock sshd refuses the same chain around a thief's key") {
     const auto session = connection.ssh();
     CHECK(session.status == 255);
     CHECK_THAT(session.errors, ContainsSubstring("Permission denied"));
+}
+
+TEST_CASE("a genuine VOMS proxy goes through stock ssh and sshd, a thief's key around it does not") {
+    need_root();
+    const TestGrid grid("RSA-2048");
+    const std::string file = genuine_proxy(grid, {"-rfc"});
+    const PkeyPtr key = key_of(file), thief = make_key("RSA-2048");
+    REQUIRE(key);
+    const std::string authority =
+        "ssh-rsa " + encode_base64(as_bytes(ssh_key_blob(*read_public_key(key.get()))));
+    for (EVP_PKEY* holder : {key.get(), thief.get()}) {
+        const Connection connection(authority);
+        const std::string blob = wrap_grid(certificates_of(file), holder);
+        REQUIRE(SshAgent::connect(connection.agent.socket)->add_key(blob, holder, "user1@physics", 10min));
+        write_file(connection.dir.path / "user1-cert.pub", ssh_cert_line(blob, "user1@physics"));
+        const auto session = connection.ssh();
+        INFO(session.errors << read_file(connection.log));
+        CHECK(session.status == (holder == key.get() ? 0 : 255));
+        CHECK(session.output == (holder == key.get() ? "inside\n" : ""));
+    }
 }

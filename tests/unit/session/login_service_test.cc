@@ -9,7 +9,7 @@
 #include "tests/unit/session/as_root.h"
 #include "tests/unit/ssh/command.h"
 #include "tests/unit/trust/node_state.h"
-#include "tests/unit/verifier/credential_fixture.h"
+#include "tests/unit/verifier/grid_fixture.h"
 #include "xosd/container/pidfd.h"
 
 using namespace xos;
@@ -186,4 +186,88 @@ TEST_CASE_METHOD(Fixture, "an account is known while its member is") {
     physics.bundle.members[0].suspended = true;
     REQUIRE(trust.apply(physics.seal(), ""));
     CHECK(verdict_of("user1@physics") == Verdict::deny);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "a genuine VOMS proxy logs in through the sandboxed verifier, until it is revoked") {
+    TestGrid grid("RSA-2048");
+    const std::string file = genuine_proxy(grid, {"-rfc"});
+    const PkeyPtr proxy_key = key_of(file);
+    REQUIRE(proxy_key);
+    const std::string type(ssh_cert_type(KeyType::rsa));
+    const std::string blob = encode_base64(as_bytes(wrap_grid(certificates_of(file), proxy_key.get())));
+    const auto give = [&] {
+        ++physics.bundle.serial;
+        REQUIRE(trust.apply(physics.seal(), physics.fingerprint()));
+    };
+    const auto ask = [&] { return ask_keys("user1@physics", uid, type, blob); };
+    physics.bundle.voms = grid.trust.trust;
+    physics.bundle.crls = grid.trust.crls;
+    give();
+    CHECK_THAT(ask().reason, ContainsSubstring("voms: accept in node.yaml"));
+    config.voms_accept = {"physics"};
+    CHECK_THAT(ask().reason, ContainsSubstring("/DC=org/DC=example/O=Users/CN=User One by"));
+    const GridIdentity identity{"/DC=org/DC=example/CN=Grid CA", "/DC=org/DC=example/O=Users/CN=User One"};
+    physics.bundle.members[0].identities = {identity};
+    give();
+    const Answer good = ask();
+    CHECK(good.reason == "");
+    REQUIRE(good.verdict == Verdict::permit);
+    CHECK_THAT(good.line, ContainsSubstring(" ssh-rsa AAAA"));
+    const Answer session = open("sshd", "publickey " + type + " " + blob);
+    REQUIRE(session.verdict == Verdict::permit);
+    CHECK(session.chain == certificates_of(file));
+    CHECK_THAT(session.chain, !ContainsSubstring("PRIVATE"));
+
+    SECTION("by its identity") {
+        physics.bundle.revoked_identities = {identity};
+    }
+    SECTION("by the list of its CA") {
+        physics.bundle.crls = {grid.ca.list({grid.user.x509()})};
+    }
+    SECTION("by the serial of the proxy") {
+        const auto leaf = parse_certificate(split_pem_chain(certificates_of(file))->front(), "");
+        physics.bundle.revoked_serials.push_back(*read_serial(leaf->get()));
+    }
+    SECTION("by the serial of the user's certificate") {
+        physics.bundle.revoked_serials.push_back(*read_serial(grid.user.x509()));
+    }
+    SECTION("with its member") {
+        physics.bundle.members[0].identities.clear();
+    }
+    SECTION("when the VO no longer trusts the server") {
+        physics.bundle.voms->servers = {grid.ca.issue(host_name("voms.example.org")).der()};
+    }
+    give();
+    const auto given = std::chrono::steady_clock::now();
+    CHECK(ask().verdict == Verdict::deny);
+    CHECK(std::chrono::steady_clock::now() - given < 1s);
+}
+
+TEST_CASE_METHOD(Fixture, "all that a VO may trust for VOMS reaches the verifier") {
+    TestGrid grid;
+    VomsRequest& voms = grid.trust;
+    while (voms.trust.anchors.size() < kVomsAnchorsMax)
+        voms.trust.anchors.push_back(GridCa("CA " + std::to_string(voms.trust.anchors.size())).self.der());
+    std::vector<X509Ptr> revoked;
+    std::vector<const X509*> many;
+    for (int i = 0; i < 1700; ++i) {
+        revoked.emplace_back(X509_new());
+        ASN1_INTEGER_set(X509_get_serialNumber(revoked.back().get()), 1'000'000 + i);
+        many.push_back(revoked.back().get());
+    }
+    const GridCa other("Large CA");
+    voms.crls.assign(kCrlsMax - 1, other.list(many));
+    voms.crls.push_back(grid.ca.list());
+    REQUIRE(voms.crls.front().size() > 40'000);
+    REQUIRE(voms.crls.front().size() <= kCrlMax);
+    const Entity proxy = grid.proxy();
+    VerifyRequest request = grid.request(proxy);
+    std::optional<Outcome<VerifiedCredential>> answer;
+    verifier->verify(std::move(request),
+                     [&](Outcome<VerifiedCredential> credential) { answer = credential; });
+    for (int i = 0; i < 200 && !answer; ++i) sd_event_run(loop.get(), 50'000);
+    REQUIRE(answer);
+    INFO((*answer ? "" : answer->error().message));
+    CHECK(answer->has_value());
 }

@@ -1,9 +1,13 @@
 #include "common/ssh/ssh_cert.h"
 
+#include <openssl/pem.h>
+
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include "common/encoding.h"
+#include "common/ssh/ssh_key.h"
 #include "common/ssh/ssh_wire.h"
 #include "libxos/names.h"
 #include "tests/unit/ssh/command.h"
@@ -59,6 +63,11 @@ struct RawCert {
     std::string certified, critical, extensions, reserved;
     uint32_t type = 1;
 };
+
+PkeyPtr read_private_key(const std::string& path) {
+    const BioPtr file(BIO_new_file(path.c_str(), "r"));
+    return PkeyPtr(file ? PEM_read_bio_PrivateKey(file.get(), nullptr, nullptr, nullptr) : nullptr);
+}
 
 }  // namespace
 
@@ -200,4 +209,68 @@ TEST_CASE("the texts in which sshd hands a certificate over") {
     CHECK_FALSE(ssh_blob_from_text(type + " " + text + "\npublickey " + type + " " + text));
     CHECK_FALSE(ssh_blob_from_text(std::string(kCredentialMax * 2, 'A')));
     CHECK(ssh_blob_from_text("") == "");
+}
+
+TEST_CASE("what ssh-keygen makes for RSA and P-256 keys is read, and what we make it reads") {
+    const TempDir dir;
+    const std::string path = dir.path / "id";
+    const auto [type, bits] = GENERATE(std::pair{"rsa", "2048"}, std::pair{"ecdsa", "256"});
+    REQUIRE(
+        run_command({"ssh-keygen", "-q", "-t", type, "-b", bits, "-m", "PEM", "-N", "", "-f", path}).status ==
+        0);
+    const std::string option = std::string("extension:") + kXosExtension + "=chain";
+    REQUIRE(run_command({"ssh-keygen", "-q", "-s", path, "-I", "id", "-n", "user1@physics", "-O", option,
+                         path + ".pub"})
+                .status == 0);
+    const std::string line = read_file(path + "-cert.pub");
+    const auto theirs = decode_ssh_cert(*ssh_blob_from_text(line.substr(0, line.rfind(' '))));
+    REQUIRE(theirs);
+    CHECK(theirs->chain_pem == "chain");
+
+    const PkeyPtr key = read_private_key(path);
+    REQUIRE(key);
+    const PublicKey own = *read_public_key(key.get());
+    CHECK(theirs->key_type == own.type);
+    CHECK(theirs->public_key == as_text(own.bytes));
+    SshCert cert = *theirs;
+    cert.serial = 9;
+    const SshSign sign{[&](std::string_view body) { return sign_for_ssh(key.get(), body); }};
+    const auto blob = encode_ssh_cert(cert, sign);
+    REQUIRE(blob);
+    REQUIRE(decode_ssh_cert(*blob));
+    write_file(path + "-cert.pub", ssh_cert_line(*blob, "ours"));
+    const auto shown = run_command({"ssh-keygen", "-L", "-f", path + "-cert.pub"}, {"TZ=UTC"});
+    CHECK(shown.status == 0);
+    CHECK_THAT(shown.output, ContainsSubstring("Serial: 9"));
+
+    size_t accepted = 0;
+    for (size_t i = 0; i < blob->size(); ++i) {
+        std::string changed = *blob;
+        changed[i] = static_cast<char>(changed[i] ^ 1);
+        accepted += decode_ssh_cert(changed).has_value();
+        accepted += decode_ssh_cert(blob->substr(0, i)).has_value();
+    }
+    CHECK(accepted == 0);
+}
+
+TEST_CASE("an RSA key that is too short or too long, or a signature with SHA-1, is refused") {
+    const TempDir dir;
+    const auto certificate = [&](const char* bits, const char* algorithm) {
+        const std::string path = dir.path / (std::string("id") + bits + algorithm);
+        REQUIRE(run_command({"openssl", "genrsa", "-traditional", "-out", path, bits}).status == 0);
+        std::filesystem::permissions(path, std::filesystem::perms::owner_read);
+        write_file(path + ".pub", run_command({"ssh-keygen", "-y", "-f", path}).output);
+        run_command({"ssh-keygen", "-q", "-s", path, "-t", algorithm, "-I", "id", "-O",
+                     std::string("extension:") + kXosExtension + "=chain", path + ".pub"});
+        const std::string line = read_file(path + "-cert.pub");
+        return *ssh_blob_from_text(line.substr(0, line.find(' ', line.find(' ') + 1)));
+    };
+    CHECK(reason(certificate("2048", "rsa-sha2-256")) == "accepted");
+    CHECK_THAT(reason(certificate("1024", "rsa-sha2-512")), ContainsSubstring("2048 to 8192 bits"));
+    CHECK_THAT(reason(certificate("2048", "ssh-rsa")), ContainsSubstring("signature"));
+    std::string huge;
+    put_string(huge, "\x01\x01");
+    put_string(huge, std::string(16384 / 8, '\x7f'));
+    SshReader fields(huge);
+    CHECK_FALSE(read_ssh_fields(fields, KeyType::rsa));
 }

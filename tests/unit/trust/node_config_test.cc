@@ -124,3 +124,17 @@ TEST_CASE("sshd's block names the accepted VOs one by one") {
     CHECK(none.starts_with("#"));
     CHECK(none.find('\n') == none.size() - 1);
 }
+
+TEST_CASE("VOMS proxies are let in for the VOs that the owner lists") {
+    CHECK(parse_node_config("home: /h", "node.yaml")->voms_accept.empty());
+    const auto config = parse_node_config("voms: {accept: [physics, bio], crl-grace: 24h}", "node.yaml");
+    REQUIRE(config);
+    CHECK(config->voms_accept == std::vector<std::string>{"physics", "bio"});
+    CHECK(config->voms_crl_grace == std::chrono::hours(24));
+    CHECK(parse_node_config("voms: {accept: physics}", "node.yaml")->voms_crl_grace.count() == 0);
+    CHECK_THAT(refusal_of("voms: {accept: [Physics!]}"), ContainsSubstring("names of VOs"));
+    CHECK_THAT(refusal_of("voms: {crl-grace: 31d}"), ContainsSubstring("at most 30d"));
+    CHECK_THAT(refusal_of("voms: {crl-grace: soon}"), ContainsSubstring("a time such as"));
+    CHECK_THAT(refusal_of("voms: {all: yes}"), ContainsSubstring("expected one of accept"));
+    CHECK_THAT(refusal_of("voms: yes"), ContainsSubstring("expected a map"));
+}

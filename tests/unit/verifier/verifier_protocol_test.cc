@@ -2,7 +2,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-#include "tests/unit/verifier/credential_fixture.h"
+#include "tests/unit/verifier/grid_fixture.h"
 #include "xosd/verifier/credential_check.h"
 
 using namespace xos;
@@ -54,12 +54,96 @@ TEST_CASE("requests and answers go there and back") {
     CHECK(refused->credential.error().message == "because");
 }
 
+TEST_CASE("what a VO trusts for VOMS, and a VOMS proxy, go there and back") {
+    const TestGrid grid;
+    VerifyRequest request = grid.request(grid.proxy());
+    request.voms->crl_grace = 24h;
+    const auto there = decode_request(*encode_request(1, request));
+    REQUIRE(there);
+    REQUIRE(there->request.voms);
+    CHECK(there->request.voms->trust == request.voms->trust);
+    CHECK(there->request.voms->crls == request.voms->crls);
+    CHECK(there->request.voms->crl_grace == 24h);
+
+    const VerifiedCredential credential = *check_credential(request);
+    const auto back = decode_answer(encode_answer(2, credential));
+    REQUIRE(back);
+    REQUIRE(back->credential);
+    CHECK(back->credential->grid == credential.grid);
+    CHECK(back->credential->attributes == credential.attributes);
+    CHECK(back->credential->public_key == credential.public_key);
+    VerifiedCredential bad = credential;
+    SECTION("issuer") {
+        bad.grid->issuer = "CN=CA";
+    }
+    SECTION("subject with a control character") {
+        bad.grid->subject += '\n';
+    }
+    SECTION("an FQAN of another VO") {
+        bad.grid->fqans = {"/bio"};
+    }
+    SECTION("no FQAN") {
+        bad.grid->fqans.clear();
+    }
+    SECTION("too many FQANs") {
+        bad.grid->fqans.assign(kFqansMax + 1, "/physics");
+    }
+    SECTION("a serial that is none, or only one") {
+        bad.grid->serials.back() = "x";
+    }
+    SECTION("one serial only") {
+        bad.grid->serials.pop_back();
+    }
+    SECTION("the serials of another leaf") {
+        bad.serial = "0bad";
+    }
+    SECTION("a key of another type") {
+        bad.public_key.type = KeyType::rsa;
+    }
+    CHECK_FALSE(survives(bad));
+}
+
+TEST_CASE("a request goes in pieces, none too large, none after the last") {
+    const std::string request(kVerifierPieceMax * 2 + 5, 'r');
+    std::string whole;
+    size_t sent = 0, pieces = 0;
+    for (bool last = false; !last; ++pieces) {
+        const std::string_view rest = std::string_view(request).substr(sent);
+        const std::string_view part = next_piece(rest);
+        const std::string piece = encode_piece(part, part.size() == rest.size());
+        CHECK(piece.size() <= kVerifierPieceMax);
+        const auto taken = take_piece(piece, whole);
+        REQUIRE(taken);
+        last = *taken;
+        sent += part.size();
+    }
+    CHECK(pieces == 3);
+    CHECK(whole == request);
+    for (const std::string& piece :
+         {std::string(), std::string("\x02x"), std::string(kVerifierPieceMax + 1, '\1')})
+        CHECK_FALSE(take_piece(piece, whole));
+    whole.resize(kVerifierRequestMax);
+    CHECK_FALSE(take_piece(encode_piece("x", false), whole));
+}
+
 TEST_CASE("a request that is too large is not sent") {
     VerifyRequest request;
     request.ssh_key = std::string(kVerifierPacketMax, 'A');
     CHECK_FALSE(encode_request(1, request));
     request = {};
     request.ca_certificate.resize(64 * 1024);
+    CHECK_FALSE(encode_request(1, request));
+    request.ca_certificate.clear();
+    request.voms.emplace();
+    CHECK(encode_request(1, request));
+    request.voms->crls.assign(kCrlsMax, Bytes(kCrlMax));
+    request.voms->trust.anchors.assign(kVomsAnchorsMax, Bytes(kVomsCertificateMax));
+    request.voms->trust.servers.assign(kVomsServersMax, Bytes(kVomsCertificateMax));
+    REQUIRE(encode_request(1, request));
+    CHECK(encode_request(1, request)->size() <= kVerifierRequestMax);
+    request.voms->crls.emplace_back();
+    CHECK_FALSE(encode_request(1, request));
+    request.voms->crls = {Bytes(kCrlMax + 1)};
     CHECK_FALSE(encode_request(1, request));
 }
 
