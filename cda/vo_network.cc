@@ -17,21 +17,12 @@ Outcome<std::string> Authority::serve_vo(std::string_view vo, std::string_view u
                        url);
     const auto identity = tls_identity(now);
     if (!identity) return std::unexpected(identity.error());
-    const auto attempt = [&]() -> Outcome<void> {
-        auto changed = records_.read_vo(vo);
-        if (!changed) return std::unexpected(changed.error());
-        VoRecord& record = changed->record;
-        const auto vo_key = keys_.load(record.id, KeyRole::vo);
-        if (!vo_key) return std::unexpected(vo_key.error());
-        record.authority = url;
-        record.authority_pin = identity->pin;
-        ++record.serial;
-        auto statement = sign_vo_record(record, *vo_key);
-        if (!statement) return std::unexpected(statement.error());
-        changed->statement = std::move(*statement);
-        return records_.replace_vo(*changed);
-    };
-    if (auto done = repeat_on_conflict(attempt); !done) return std::unexpected(done.error());
+    VoSettings settings;
+    settings.authority = std::string(url);
+    settings.authority_pin = identity->pin;
+    const auto set = set_vo(vo, settings, nullptr);
+    // it says so already
+    if (!set && set.error().code != Errc::exists) return std::unexpected(set.error());
     return identity->pin;
 }
 

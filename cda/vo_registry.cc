@@ -86,6 +86,7 @@ Outcome<VoIdentity> read_identity(const RegistryEntry& entry) {
     auto record = open_vo_record(identity.statement, identity.vo_key);
     if (!record) return std::unexpected(record.error());
     identity.record = std::move(*record);
+    identity.revision = entry.revision;
     return identity;
 }
 
@@ -157,20 +158,6 @@ Outcome<void> VoRegistry::add_vo(const VoIdentity& identity, std::string_view po
         return failure(Errc::exists, "the VO {} exists already", vo);
     if (!done) return std::unexpected(done.error());
     return {};
-}
-
-Outcome<void> VoRegistry::replace_vo(const VoIdentity& identity) {
-    const std::string key = vo_key_of(identity.record.name);
-    const auto entry = registry_.get(key);
-    if (!entry) return std::unexpected(entry.error());
-    const auto old = *entry ? read_identity(**entry) : read_vo(identity.record.name);
-    if (!old) return std::unexpected(old.error());
-    if (old->record.serial + 1 != identity.record.serial)
-        return failure(Errc::conflict, "the record of the VO {} is being changed: try again",
-                       identity.record.name);
-    const auto head = read_head(identity.record.name);
-    if (!head) return std::unexpected(head.error());
-    return commit(identity.record.name, *head, {{key, (*entry)->revision, format_identity(identity)}});
 }
 
 Outcome<Kept<VoHead>> VoRegistry::read_head(std::string_view vo) {
@@ -326,6 +313,10 @@ Outcome<void> VoRegistry::commit(std::string_view vo, Kept<VoHead> head,
     const auto done = registry_.commit(changes);
     if (!done) return std::unexpected(done.error());
     return {};
+}
+
+RegistryChange VoRegistry::change_vo(const VoIdentity& identity) {
+    return {vo_key_of(identity.record.name), identity.revision, format_identity(identity)};
 }
 
 RegistryChange VoRegistry::change_member(std::string_view vo, const Kept<Member>& member) {

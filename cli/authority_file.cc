@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cli/known_hosts.h"
 #include "common/first_failure.h"
 #include "common/vo/bundle.h"
 
@@ -94,12 +95,12 @@ Outcome<void> keep_record(const UserFolder& folder, const SignedVoRecord& record
             return failure(Errc::denied,
                            "the authority hands out a record of {} older than the one known here", vo.name);
     const KnownAuthority authority{vo.authority, vo.authority_pin, record.fingerprint};
-    if (authority.url.empty() || authority.pin.empty()) {
-        if (known) return folder.write(kRecordFile, record.text, 0600);
+    const bool named = !authority.url.empty() && !authority.pin.empty();
+    if (!named && !known)
         return failure(Errc::denied, "the VO {} names no authority on the network in its record", vo.name);
-    }
     if (auto kept = folder.write(kRecordFile, record.text, 0600); !kept) return kept;
-    if (known == authority) return {};
+    if (auto kept = write_known_hosts(folder, vo); !kept) return kept;
+    if (!named || known == authority) return {};
     return folder.write(kAuthorityFile, format(authority), 0600);
 }
 

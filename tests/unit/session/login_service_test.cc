@@ -251,7 +251,7 @@ TEST_CASE_METHOD(Fixture, "all that a VO may trust for VOMS reaches the verifier
         voms.trust.anchors.push_back(GridCa("CA " + std::to_string(voms.trust.anchors.size())).self.der());
     std::vector<X509Ptr> revoked;
     std::vector<const X509*> many;
-    for (int i = 0; i < 1700; ++i) {
+    for (int i = 0; i < 2500; ++i) {
         revoked.emplace_back(X509_new());
         ASN1_INTEGER_set(X509_get_serialNumber(revoked.back().get()), 1'000'000 + i);
         many.push_back(revoked.back().get());

@@ -8,6 +8,7 @@
 #include <openssl/x509_acert.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <string>
