@@ -6,16 +6,20 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "cda/key_directory.h"
+#include "cda/member_import.h"
 #include "cda/token_issuer.h"
 #include "cda/vo_policy.h"
 #include "cda/vo_registry.h"
+#include "cda/voms_content.h"
 #include "common/credential/xos_cert.h"
+#include "common/vo/node_request.h"
 #include "common/vo/bundle_delta.h"
 
 namespace xos {
@@ -23,6 +27,16 @@ namespace xos {
 struct VoOptions {
     std::optional<uint32_t> uid_base;  // nothing: a free block of this authority
     std::chrono::days lifetime{365};   // 1 day .. 20 years
+    // Where the VO key goes if it is not to be kept here; called before anything else is. Nothing: it is
+    // kept.
+    std::function<Outcome<void>(const SigningKey&)> keep_vo_key = nullptr;
+};
+
+// What may be changed in the record of a VO; absent: as it was. Empty: none any more.
+struct VoSettings {
+    std::optional<std::string> authority = std::nullopt, authority_pin = std::nullopt;
+    std::optional<std::vector<std::string>> mirrors = std::nullopt;
+    std::optional<std::chrono::seconds> bundle_lifetime = std::nullopt;
 };
 
 struct VoSummary {
@@ -30,6 +44,36 @@ struct VoSummary {
     std::string fingerprint;  // of the VO key: what node owners pin
     uint64_t serial = 0;      // of the content
     size_t members = 0;
+    bool vo_key_is_here = true;
+};
+
+// What to put into a member's record and what to take out; first out, then in.
+struct MemberChange {
+    std::vector<std::string> add_groups, drop_groups, add_roles, drop_roles;
+    std::vector<GridIdentity> add_identities, drop_identities;
+
+    bool operator==(const MemberChange&) const = default;
+};
+
+struct MemberSummary {
+    std::string vo;
+    Member member;
+    uint32_t uid = 0;  // where the VO has the block of uids that it proposes
+};
+
+struct GroupSummary {
+    Group group;
+    size_t members = 0;
+};
+
+struct ImportSummary {
+    size_t added = 0, changed = 0, present = 0;  // members
+};
+
+// Of the VOMS service that speaks for a VO; the texts are files in PEM or DER.
+struct VomsFiles {
+    std::string name;                           // of the VO there
+    std::vector<std::string> anchors, servers;  // VomsTrust says what they are
 };
 
 // A VO and its content of now.
@@ -46,6 +90,18 @@ class Authority {
                                  std::chrono::sys_seconds now);
     Outcome<VoSummary> show_vo(std::string_view name);
     Outcome<std::vector<std::string>> list_vos() { return records_.list_vos(); }
+
+    // What changes the VO's signed record needs the VO key: vo_key, or the one that is kept here where it is
+    // null. A later (or earlier) end, and a certificate of the same CA until then.
+    Outcome<VoSummary> renew_vo(std::string_view name, std::chrono::days lifetime, const SigningKey* vo_key,
+                                std::chrono::sys_seconds now);
+    // For good: a last bundle without members; every later change of this VO is denied.
+    Outcome<void> dissolve_vo(std::string_view name, const SigningKey* vo_key);
+    Outcome<VoSummary> set_vo(std::string_view name, const VoSettings& settings, const SigningKey* vo_key);
+    // Hands the VO key to keep, and forgets it once that has worked.
+    Outcome<void> detach_vo_key(std::string_view name,
+                                const std::function<Outcome<void>(const SigningKey&)>& keep);
+
     // The bundle file, freshly signed, valid for the VO's bundle_lifetime from now.
     Outcome<std::string> export_bundle(std::string_view name, std::chrono::sys_seconds now);
     // What changed since the content serial since, likewise; the whole bundle where that is not known any more.
@@ -67,13 +123,42 @@ class Authority {
                                std::vector<std::string> roles);
     Outcome<void> remove_member(std::string_view login);
     Outcome<void> set_suspended(std::string_view login, bool suspended);
+    // What is dropped must be there, what is added may be; an identity belongs to one member of the VO.
+    Outcome<Member> change_member(std::string_view login, const MemberChange& change);
+    Outcome<MemberSummary> show_member(std::string_view login);
     Outcome<std::vector<Member>> list_members(std::string_view vo);
+    Outcome<std::vector<GroupSummary>> list_groups(std::string_view vo);
+    // Admits those who are no members and gives members what the rows say and they lack; takes nothing away.
+    // Nothing is done where any row is in conflict with the members there are. Many rows take several
+    // commits: after a failure in between, a second run does the rest.
+    Outcome<ImportSummary> import_members(std::string_view vo, const std::vector<ImportRow>& rows,
+                                          bool dry_run);
 
     // The certificate chain (PEM) for the key in a PKCS#10 PEM request.
     Outcome<IssuedCredential> issue(std::string_view login, std::string_view request_pem,
                                     std::chrono::seconds lifetime, std::chrono::sys_seconds now);
     // serial: lower-case hexadecimal, as `xos whoami` shows it. The name of whom it belonged to.
     Outcome<std::string> revoke(std::string_view serial);
+    // All credentials of the member that were issued until now; one issued from now on is good.
+    Outcome<Member> revoke_member(std::string_view login, std::chrono::sys_seconds now);
+    // A certificate of a grid, for good: its member may have others.
+    Outcome<void> revoke_identity(std::string_view vo, const GridIdentity& identity);
+
+    // Certifies the node whose request (common/vo/node_request.h) this is, and the SSH host key that it
+    // names. A node that asks again with its key gets new certificates and keeps its record.
+    Outcome<NodeAnswer> join_node(std::string_view vo, std::string_view request,
+                                  std::chrono::sys_seconds now);
+    // Its certificates stay valid until they end; members' nodes know it no more.
+    Outcome<void> leave_node(std::string_view vo, std::string_view node);
+    Outcome<void> set_draining(std::string_view vo, std::string_view node, bool draining);
+    Outcome<NodeRecord> show_node(std::string_view vo, std::string_view node);
+    Outcome<std::vector<NodeRecord>> list_nodes(std::string_view vo);
+
+    // Whom nodes believe when a member shows a VOMS proxy; replaces what was set before.
+    Outcome<void> set_voms(std::string_view vo, const VomsFiles& files);
+    // Revocation lists (PEM or DER) of the anchors; each replaces the one of its CA, if it is not older. How
+    // many were new.
+    Outcome<size_t> add_crls(std::string_view vo, const std::vector<std::string>& texts);
 
     // Nothing where there is no such member; user is the name without @vo.
     Outcome<std::optional<Member>> find_member(std::string_view vo, std::string_view user);
@@ -94,11 +179,25 @@ class Authority {
     Outcome<void> try_set_policy(std::string_view vo, const std::string& policy);
     Outcome<Member> try_add_member(std::string_view user, std::string_view vo, const Member& wanted);
     Outcome<void> try_remove_member(std::string_view user, std::string_view vo);
-    Outcome<void> try_set_suspended(std::string_view user, std::string_view vo, bool suspended);
+    // Changes the record of a member; edit may run several times.
+    Outcome<Member> edit_member(std::string_view login,
+                                const std::function<Outcome<void>(const VoRecord&, Member&)>& edit);
+    Outcome<void> check_identities_free(const VoRecord& vo, const Member& member);
+    // Changes and signs the VO's record; edit may run several times.
+    Outcome<void> change_record(std::string_view vo, const SigningKey* vo_key,
+                                const std::function<Outcome<void>(VoRecord&)>& edit);
+    Outcome<Kept<NodeRecord>> find_node(const VoRecord& vo, const NodeRequest& request);
+    Outcome<size_t> try_add_crls(std::string_view vo, const std::vector<GridCrl>& crls);
+    Outcome<Bundle> read_last_bundle(const VoIdentity& identity, std::chrono::sys_seconds now);
+    // read_vo(), but denied where the VO is dissolved.
+    Outcome<VoIdentity> read_living_vo(std::string_view vo);
 
     VoRegistry records_;
     KeyDirectory keys_;
 };
+
+// Errc::invalid where a VO cannot live so long or short.
+Outcome<void> check_lifetime(std::chrono::days lifetime);
 
 // Runs attempt again where somebody else changed the records in between.
 template <typename Attempt>

@@ -87,6 +87,14 @@ Outcome<Bundle> Authority::read_bundle(const VoIdentity& identity, std::chrono::
     auto policy = records_.read_policy(vo.name).and_then(
         [](const Kept<std::string>& kept) { return canonical_policy(kept.value); });
     if (!policy) return std::unexpected(policy.error());
+    auto identities = records_.list_revoked_identities(vo.name);
+    if (!identities) return std::unexpected(identities.error());
+    auto voms = records_.read_voms(vo.name);
+    if (!voms) return std::unexpected(voms.error());
+    auto crls = records_.list_crls(vo.name);
+    if (!crls) return std::unexpected(crls.error());
+    auto nodes = records_.list_nodes(vo.name);
+    if (!nodes) return std::unexpected(nodes.error());
     const auto again = records_.read_head(vo.name);
     if (!again) return std::unexpected(again.error());
     if (again->revision != head->revision)
@@ -98,11 +106,34 @@ Outcome<Bundle> Authority::read_bundle(const VoIdentity& identity, std::chrono::
                   std::move(*members),
                   std::move(*groups),
                   std::move(*revoked),
-                  std::move(*policy)};
+                  std::move(*policy),
+                  std::move(*identities),
+                  voms->revision != 0 ? std::optional(std::move(voms->value)) : std::nullopt,
+                  std::move(*crls),
+                  std::move(*nodes)};
+}
+
+// What a dissolved VO says: nobody is a member, and what was certified is revoked.
+Outcome<Bundle> Authority::read_last_bundle(const VoIdentity& identity, std::chrono::sys_seconds now) {
+    const VoRecord& vo = identity.record;
+    const auto head = records_.read_head(vo.name);
+    if (!head) return std::unexpected(head.error());
+    auto revoked = records_.list_issued(vo.name, now - kRevokedMargin);
+    if (!revoked) return std::unexpected(revoked.error());
+    Bundle bundle;
+    bundle.vo = vo;
+    bundle.serial = head->value.serial;
+    bundle.issued = now;
+    bundle.not_after = std::min(now + vo.bundle_lifetime, vo.not_after);
+    bundle.groups = {{kMembersGroup, 0}};
+    bundle.revoked_serials = std::move(*revoked);
+    return bundle;
 }
 
 Outcome<VoContent> Authority::read_content(const VoIdentity& identity, std::chrono::sys_seconds now) {
-    auto bundle = repeat_on_conflict([&] { return read_bundle(identity, now); });
+    auto bundle = repeat_on_conflict([&] {
+        return identity.record.dissolved ? read_last_bundle(identity, now) : read_bundle(identity, now);
+    });
     if (!bundle) return std::unexpected(bundle.error());
     return VoContent{identity, *std::move(bundle)};
 }

@@ -9,7 +9,7 @@
 namespace xos {
 namespace {
 
-constexpr KeyRole kRoles[] = {KeyRole::vo, KeyRole::ca, KeyRole::registrar};
+constexpr KeyRole kRoles[] = {KeyRole::vo, KeyRole::ca, KeyRole::registrar, KeyRole::host};
 
 const char* file_name(KeyRole role) {
     switch (role) {
@@ -19,8 +19,24 @@ const char* file_name(KeyRole role) {
             return "ca.pem";
         case KeyRole::registrar:
             return "registrar.pem";
+        case KeyRole::host:
+            return "host.pem";
     }
     return "";
+}
+
+const SigningKey& key_of(const VoKeys& keys, KeyRole role) {
+    switch (role) {
+        case KeyRole::vo:
+            return keys.vo;
+        case KeyRole::ca:
+            return keys.ca;
+        case KeyRole::registrar:
+            return keys.registrar;
+        case KeyRole::host:
+            break;
+    }
+    return keys.host;
 }
 
 UniqueFd open_directory(int parent, const char* name) {
@@ -52,39 +68,65 @@ Outcome<KeyDirectory> KeyDirectory::open(const std::string& state) {
     return KeyDirectory(std::move(keys));
 }
 
-Outcome<void> KeyDirectory::store(const std::string& vo_id, const VoKeys& keys) const {
+Outcome<void> KeyDirectory::store(const std::string& vo_id, const VoKeys& keys, bool keep_vo_key) const {
     if (mkdirat(directory_.get(), vo_id.c_str(), 0700) < 0)
         return failure_errno(errno, "cannot make a directory for the keys of the VO {}", vo_id);
     const UniqueFd folder = open_directory(directory_.get(), vo_id.c_str());
     if (!folder) return failure_errno(errno, "cannot open the directory of the keys of the VO {}", vo_id);
     for (const KeyRole role : kRoles) {
-        const SigningKey& key = role == KeyRole::vo   ? keys.vo
-                                : role == KeyRole::ca ? keys.ca
-                                                      : keys.registrar;
-        if (auto stored = store_signing_key(folder.get(), file_name(role), key); !stored) return stored;
+        if (role == KeyRole::vo && !keep_vo_key) continue;
+        if (auto stored = store_signing_key(folder.get(), file_name(role), key_of(keys, role)); !stored)
+            return stored;
     }
     if (fsync(directory_.get()) < 0) return failure_errno(errno, "cannot sync the key directory");
     return {};
 }
 
-Outcome<VoKeys> KeyDirectory::create(const std::string& vo_id) const {
+Outcome<VoKeys> KeyDirectory::create(const std::string& vo_id, bool keep_vo_key) const {
     auto vo = SigningKey::generate(), ca = SigningKey::generate(), registrar = SigningKey::generate();
-    for (const auto* key : {&vo, &ca, &registrar})
+    auto host = SigningKey::generate();
+    for (const auto* key : {&vo, &ca, &registrar, &host})
         if (!*key) return std::unexpected(key->error());
-    VoKeys keys{std::move(*vo), std::move(*ca), std::move(*registrar)};
-    if (auto stored = store(vo_id, keys); !stored) {
+    VoKeys keys{std::move(*vo), std::move(*ca), std::move(*registrar), std::move(*host)};
+    if (auto stored = store(vo_id, keys, keep_vo_key); !stored) {
         discard(vo_id);
         return std::unexpected(stored.error());
     }
     return keys;
 }
 
-Outcome<SigningKey> KeyDirectory::load(const std::string& vo_id, KeyRole role) const {
+Outcome<UniqueFd> KeyDirectory::open_folder(const std::string& vo_id) const {
     // the id comes from the registry; it is a path here, so it is looked at again
     if (!is_uuid(vo_id)) return failure(Errc::invalid, "the id of the VO is no UUID");
-    const UniqueFd folder = open_directory(directory_.get(), vo_id.c_str());
+    UniqueFd folder = open_directory(directory_.get(), vo_id.c_str());
     if (!folder) return failure_errno(errno, "cannot open the directory of the keys of the VO {}", vo_id);
-    return load_signing_key(folder.get(), file_name(role));
+    return folder;
+}
+
+Outcome<SigningKey> KeyDirectory::load(const std::string& vo_id, KeyRole role) const {
+    const auto folder = open_folder(vo_id);
+    if (!folder) return std::unexpected(folder.error());
+    return load_signing_key(folder->get(), file_name(role));
+}
+
+Outcome<SigningKey> KeyDirectory::load_or_make(const std::string& vo_id, KeyRole role) const {
+    auto kept = load(vo_id, role);
+    if (kept || kept.error().code != Errc::not_found) return kept;
+    const auto folder = open_folder(vo_id);
+    if (!folder) return std::unexpected(folder.error());
+    auto made = SigningKey::generate();
+    if (!made) return made;
+    if (auto stored = store_signing_key(folder->get(), file_name(role), *made); !stored)
+        return std::unexpected(stored.error());
+    return made;
+}
+
+Outcome<void> KeyDirectory::remove(const std::string& vo_id, KeyRole role) const {
+    const auto folder = open_folder(vo_id);
+    if (!folder) return std::unexpected(folder.error());
+    if (unlinkat(folder->get(), file_name(role), 0) < 0 || fsync(folder->get()) < 0)
+        return failure_errno(errno, "cannot remove the key file {} of the VO {}", file_name(role), vo_id);
+    return {};
 }
 
 void KeyDirectory::discard(const std::string& vo_id) const {

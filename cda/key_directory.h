@@ -1,5 +1,5 @@
-// Where the authority keeps private keys: DIRECTORY/keys/<VO id>/{vo,ca,registrar}.pem, one file a key, mode
-// 0600.
+// Where the authority keeps private keys: DIRECTORY/keys/<VO id>/{vo,ca,registrar,host}.pem, one file a key,
+// mode 0600.
 //
 // Owns: the directory's descriptor and the files' names. Process: xos-cda.
 // Trusts: the directory, once it is known to be this user's alone.
@@ -13,10 +13,10 @@
 
 namespace xos {
 
-enum class KeyRole { vo, ca, registrar };
+enum class KeyRole { vo, ca, registrar, host };  // host: signs the SSH host certificates of nodes
 
 struct VoKeys {
-    SigningKey vo, ca, registrar;
+    SigningKey vo, ca, registrar, host;
 };
 
 class KeyDirectory {
@@ -24,15 +24,21 @@ class KeyDirectory {
     // state must exist, belong to the caller and be closed to everybody else; keys/ is made in it.
     static Outcome<KeyDirectory> open(const std::string& state);
 
-    // Three fresh keys, on disk when it answers. The VO's id is new, so nothing can be overwritten.
-    Outcome<VoKeys> create(const std::string& vo_id) const;
+    // Fresh keys, on disk when it answers; the VO key only with keep_vo_key. The VO's id is new, so nothing
+    // can be overwritten.
+    Outcome<VoKeys> create(const std::string& vo_id, bool keep_vo_key = true) const;
+    // Errc::not_found where that key is not kept here.
     Outcome<SigningKey> load(const std::string& vo_id, KeyRole role) const;
+    Outcome<SigningKey> load_or_make(const std::string& vo_id, KeyRole role) const;
+    // Forgets one key; gone from the disk when it answers.
+    Outcome<void> remove(const std::string& vo_id, KeyRole role) const;
     // Forgets keys that no VO came to use. What cannot be removed stays; it harms nobody.
     void discard(const std::string& vo_id) const;
 
   private:
     explicit KeyDirectory(UniqueFd directory) : directory_(std::move(directory)) {}
-    Outcome<void> store(const std::string& vo_id, const VoKeys& keys) const;
+    Outcome<void> store(const std::string& vo_id, const VoKeys& keys, bool keep_vo_key) const;
+    Outcome<UniqueFd> open_folder(const std::string& vo_id) const;
 
     UniqueFd directory_;
 };

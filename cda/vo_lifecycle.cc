@@ -20,6 +20,11 @@ uint32_t first_block(std::string_view name, uint32_t blocks) {
 
 }  // namespace
 
+Outcome<void> check_lifetime(std::chrono::days lifetime) {
+    if (lifetime >= std::chrono::days(1) && lifetime <= kLifetimeMax) return {};
+    return failure(Errc::invalid, "a VO lives 1 to {} days", kLifetimeMax.count());
+}
+
 Outcome<uint32_t> Authority::choose_uid_base(std::string_view name) {
     constexpr uint32_t kBlocks = (kUidMax - kUidMin + 1) / kBlockSize;
     const auto names = records_.list_vos();
@@ -44,8 +49,7 @@ Outcome<VoSummary> Authority::create_vo(std::string_view name, const VoOptions& 
     if (!is_vo_name(name))
         return failure(Errc::invalid, "\"{}\" is no VO name: expected one such as physics or bio.example.org",
                        name);
-    if (options.lifetime < std::chrono::days(1) || options.lifetime > kLifetimeMax)
-        return failure(Errc::invalid, "a VO lives 1 to {} days", kLifetimeMax.count());
+    if (auto good = check_lifetime(options.lifetime); !good) return std::unexpected(good.error());
     if (const auto there = records_.read_vo(name); there || there.error().code != Errc::not_found)
         return there ? failure(Errc::exists, "the VO {} exists already", name)
                      : std::unexpected(there.error());
@@ -60,14 +64,17 @@ Outcome<VoSummary> Authority::create_vo(std::string_view name, const VoOptions& 
     const auto base = options.uid_base ? Outcome<uint32_t>(*options.uid_base) : choose_uid_base(name);
     if (!base) return std::unexpected(base.error());
     record.uid_base = *base;
-    const auto keys = keys_.create(record.id);
+    const auto keys = keys_.create(record.id, !options.keep_vo_key);
     if (!keys) return std::unexpected(keys.error());
 
     const auto finish = [&]() -> Outcome<void> {
+        if (options.keep_vo_key)
+            if (auto kept = options.keep_vo_key(keys->vo); !kept) return kept;
         auto ca = create_ca(name, keys->ca, record.not_before, record.not_after);
         if (!ca) return std::unexpected(ca.error());
         record.ca_certificate = std::move(*ca);
         record.registrar_key = keys->registrar.public_bytes();
+        record.host_ca = keys->host.public_bytes();
         identity.vo_key = keys->vo.public_bytes();
         auto statement = sign_vo_record(record, keys->vo);
         if (!statement) return std::unexpected(statement.error());
@@ -81,6 +88,13 @@ Outcome<VoSummary> Authority::create_vo(std::string_view name, const VoOptions& 
     return show_vo(name);
 }
 
+Outcome<VoIdentity> Authority::read_living_vo(std::string_view vo) {
+    auto identity = records_.read_vo(vo);
+    if (identity && identity->record.dissolved)
+        return failure(Errc::denied, "the VO {} was dissolved: nothing of it changes any more", vo);
+    return identity;
+}
+
 Outcome<VoSummary> Authority::show_vo(std::string_view name) {
     auto identity = records_.read_vo(name);
     if (!identity) return std::unexpected(identity.error());
@@ -89,7 +103,8 @@ Outcome<VoSummary> Authority::show_vo(std::string_view name) {
     const auto members = records_.list_members(identity->record);
     if (!members) return std::unexpected(members.error());
     std::string fingerprint = key_fingerprint(identity->vo_key);
-    return VoSummary{std::move(*identity), std::move(fingerprint), head->value.serial, members->size()};
+    const bool here = keys_.load(identity->record.id, KeyRole::vo).has_value();
+    return VoSummary{std::move(*identity), std::move(fingerprint), head->value.serial, members->size(), here};
 }
 
 Outcome<void> Authority::try_set_policy(std::string_view vo, const std::string& policy) {
@@ -102,7 +117,7 @@ Outcome<void> Authority::try_set_policy(std::string_view vo, const std::string& 
 }
 
 Outcome<void> Authority::set_policy(std::string_view vo, std::string_view text) {
-    if (const auto identity = records_.read_vo(vo); !identity) return std::unexpected(identity.error());
+    if (const auto identity = read_living_vo(vo); !identity) return std::unexpected(identity.error());
     const auto policy = compile_policy(text);
     if (!policy) return std::unexpected(policy.error());
     return repeat_on_conflict([&] { return try_set_policy(vo, *policy); });

@@ -86,6 +86,7 @@ Outcome<VoIdentity> read_identity(const RegistryEntry& entry) {
     auto record = open_vo_record(identity.statement, identity.vo_key);
     if (!record) return std::unexpected(record.error());
     identity.record = std::move(*record);
+    identity.revision = entry.revision;
     return identity;
 }
 
@@ -312,6 +313,10 @@ Outcome<void> VoRegistry::commit(std::string_view vo, Kept<VoHead> head,
     const auto done = registry_.commit(changes);
     if (!done) return std::unexpected(done.error());
     return {};
+}
+
+RegistryChange VoRegistry::change_vo(const VoIdentity& identity) {
+    return {vo_key_of(identity.record.name), identity.revision, format_identity(identity)};
 }
 
 RegistryChange VoRegistry::change_member(std::string_view vo, const Kept<Member>& member) {

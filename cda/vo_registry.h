@@ -4,6 +4,8 @@
 //     vo/NAME/head              serial of the content; the next numbers, which only grow
 //     vo/NAME/member/USER       vo/NAME/group/GROUP       vo/NAME/policy
 //     vo/NAME/revoked/SERIAL    until when it matters     issued/SERIAL       to whom
+//     vo/NAME/revoked-identity/DIGEST                     vo/NAME/voms
+//     vo/NAME/crl/DIGEST        of its issuer             vo/NAME/node/NAME
 //     vo/NAME/issuer/URL        whose tokens are exchanged here (cda/token_issuer.h)
 //     vo/NAME/change/SERIAL     which keys below vo/NAME/ the commit changed that led to this content serial
 //
@@ -32,6 +34,7 @@ struct VoIdentity {
     VoRecord record;
     std::string statement;  // record, signed by the VO key
     Ed25519Public vo_key{};
+    uint64_t revision = 0;  // of its key; 0: not there yet
 };
 
 struct VoHead {
@@ -80,17 +83,33 @@ class VoRegistry {
 
     Outcome<void> add_issued(std::string_view serial, const IssuedRecord& record);
     Outcome<IssuedRecord> read_issued(std::string_view serial);  // Errc::not_found
+    // Serials of the VO's credentials that had not ended before since. Reads all that was ever issued.
+    Outcome<std::vector<std::string>> list_issued(std::string_view vo, std::chrono::sys_seconds since);
+    Outcome<std::vector<GridIdentity>> list_revoked_identities(std::string_view vo);
+    Outcome<Kept<VomsTrust>> read_voms(std::string_view vo);  // revision 0: there is none
+    Outcome<std::vector<Bytes>> list_crls(std::string_view vo);
+    Outcome<Kept<Bytes>> read_crl(std::string_view vo, std::string_view issuer);  // issuer: digest, in text
+    Outcome<std::vector<NodeRecord>> list_nodes(std::string_view vo);
+    Outcome<Kept<NodeRecord>> read_node(std::string_view vo, std::string_view node);
 
     // Commits changes together with head, whose serial it moves on, and with the log of what they touch.
     // Errc::conflict: read again and repeat.
     Outcome<void> commit(std::string_view vo, Kept<VoHead> head, std::vector<RegistryChange> changes);
 
+    // The VO's record, signed anew; identity.revision is that of the one it replaces.
+    static RegistryChange change_vo(const VoIdentity& identity);
     static RegistryChange change_member(std::string_view vo, const Kept<Member>& member);
     static RegistryChange erase_member(std::string_view vo, const Kept<Member>& member);
     static RegistryChange add_group(std::string_view vo, const Group& group);
     static RegistryChange change_policy(std::string_view vo, const Kept<std::string>& policy);
     static RegistryChange add_revoked(std::string_view vo, std::string_view serial,
                                       std::chrono::sys_seconds not_after);
+    static RegistryChange add_revoked_identity(std::string_view vo, const GridIdentity& identity);
+    static RegistryChange change_voms(std::string_view vo, const Kept<VomsTrust>& trust);
+    static RegistryChange change_crl(std::string_view vo, std::string_view issuer, const Kept<Bytes>& crl);
+    static RegistryChange erase_crl(std::string_view vo, std::string_view issuer, const Kept<Bytes>& crl);
+    static RegistryChange change_node(std::string_view vo, const Kept<NodeRecord>& node);
+    static RegistryChange erase_node(std::string_view vo, const Kept<NodeRecord>& node);
 
   private:
     Registry& registry_;

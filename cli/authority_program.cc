@@ -1,5 +1,6 @@
 #include "cli/authority_program.h"
 
+#include <fcntl.h>
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -38,14 +39,32 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
     return result;
 }
 
-Outcome<pid_t> spawn(const std::string& program, const std::vector<std::string>& words, int input,
-                     int output) {
+// Copies of the call's files with numbers above all that the child will use, so that none is overwritten
+// before it is put in its place.
+Outcome<std::vector<UniqueFd>> copy_files(const std::vector<AuthorityFile>& files) {
+    std::vector<UniqueFd> copies;
+    const int above = STDERR_FILENO + 1 + static_cast<int>(files.size());
+    for (const AuthorityFile& file : files) {
+        copies.emplace_back(fcntl(file.fd.get(), F_DUPFD_CLOEXEC, above));
+        if (!copies.back()) return failure_errno(errno, "cannot pass a file to the authority");
+    }
+    return copies;
+}
+
+Outcome<pid_t> spawn(const std::string& program, const AuthorityCall& call, int input, int output) {
     FileActions files;
     if (input >= 0) posix_spawn_file_actions_adddup2(&files.actions, input, STDIN_FILENO);
     if (output >= 0) posix_spawn_file_actions_adddup2(&files.actions, output, STDOUT_FILENO);
-    posix_spawn_file_actions_addclosefrom_np(&files.actions, STDERR_FILENO + 1);
     std::vector<std::string> arguments{program};
-    arguments.insert(arguments.end(), words.begin(), words.end());
+    arguments.insert(arguments.end(), call.words.begin(), call.words.end());
+    const auto copies = copy_files(call.files);
+    if (!copies) return std::unexpected(copies.error());
+    int next = STDERR_FILENO + 1;
+    for (size_t i = 0; i < copies->size(); ++i, ++next) {
+        posix_spawn_file_actions_adddup2(&files.actions, (*copies)[i].get(), next);
+        arguments.push_back(compose("{}={}", call.files[i].option, next));
+    }
+    posix_spawn_file_actions_addclosefrom_np(&files.actions, next);
     std::vector<std::string> environment = clean_environment();
     pid_t pid = -1;
     const int error = posix_spawn(&pid, program.c_str(), &files.actions, nullptr, pointers(arguments).data(),
@@ -84,19 +103,30 @@ Outcome<void> keep_output(int memory, const std::string& path) {
 
 }  // namespace
 
+void remove_unused(const AuthorityCall& call) {
+    for (const std::string& path : call.made) {
+        struct stat status{};
+        if (lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0)
+            unlink(path.c_str());
+    }
+}
+
 Outcome<int> run_authority(const AuthorityCall& call, const std::string& program) {
     UniqueFd input, output;
     if (!call.input.empty()) {
         auto opened = open_input(call.input);
-        if (!opened) return std::unexpected(opened.error());
+        if (!opened) {
+            remove_unused(call);
+            return std::unexpected(opened.error());
+        }
         input = std::move(*opened);
     }
     if (!call.output.empty()) output.reset(memfd_create("xos-output", MFD_CLOEXEC));
     if (!call.output.empty() && !output)
         return failure_errno(errno, "cannot make room for the authority's output");
-    const auto pid = spawn(program, call.words, input.get(), output.get());
-    if (!pid) return std::unexpected(pid.error());
-    const auto status = wait_for_end(*pid, program);
+    const auto pid = spawn(program, call, input.get(), output.get());
+    const auto status = pid ? wait_for_end(*pid, program) : std::unexpected(pid.error());
+    if (!status || *status != 0) remove_unused(call);
     if (!status || *status != 0 || call.output.empty()) return status;
     if (auto kept = keep_output(output.get(), call.output); !kept) return std::unexpected(kept.error());
     return status;

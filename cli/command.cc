@@ -12,6 +12,8 @@ const std::map<std::string_view, const char*> kGroups = {
     {"vo", "Virtual organisations: of this authority, and those that this node trusts"},
     {"vo issuer", "Whose tokens a VO exchanges for credentials (at its authority)"},
     {"member", "Members of a VO (at its authority)"},
+    {"group", "Groups of a VO (at its authority)"},
+    {"resource", "Nodes of a VO: ask to join, join, leave, drain"},
     {"credential", "Credentials: request, issue, show"},
     {"policy", "Policies of a VO and of this node"},
     {"node", "This node: its state, its configuration"},
@@ -27,6 +29,11 @@ Command& Command::required(const std::string& name, std::string& value, const st
 
 Command& Command::optional(const std::string& name, std::string& value, const std::string& description) {
     app_->add_option(name, value, description)->type_name("");
+    return *this;
+}
+
+Command& Command::several(const std::string& name, std::vector<std::string>& values, int max) {
+    app_->add_option(name, values, "")->required()->expected(1, max)->type_name("");
     return *this;
 }
 

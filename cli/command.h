@@ -31,6 +31,8 @@ class Command {
   public:
     Command& required(const std::string& name, std::string& value, const std::string& description);
     Command& optional(const std::string& name, std::string& value, const std::string& description);
+    // One word or more, up to max.
+    Command& several(const std::string& name, std::vector<std::string>& values, int max);
     // names as in "-o,--output". A string, a number, or one that may be repeated.
     Command& option(const std::string& names, std::string& value, const std::string& description);
     Command& option(const std::string& names, uint64_t& value, const std::string& description);

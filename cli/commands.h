@@ -17,6 +17,7 @@ void add_job_commands(CommandTable& table);
 void add_job_run_commands(CommandTable& table);
 void add_login_command(CommandTable& table);
 void add_node_commands(CommandTable& table);
+void add_resource_commands(CommandTable& table);
 void add_policy_commands(CommandTable& table);
 void add_policy_explain_command(CommandTable& table);
 void add_trust_commands(CommandTable& table);
@@ -37,6 +38,7 @@ inline constexpr void (*kCommands[])(CommandTable&) = {
     add_job_commands,
     add_node_commands,
     add_trust_commands,
+    add_resource_commands,
     add_policy_explain_command,
     add_policy_commands,
     add_authority_commands,

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "cli/input_file.h"
+#include "cli/known_hosts.h"
 #include "cli/user_folder.h"
 
 namespace xos {
@@ -31,15 +32,29 @@ std::vector<std::string> find_logins(const std::string& folder) {
     return logins;
 }
 
+// The VOs below folder whose nodes are known by certificate.
+std::vector<std::string> find_known_vos(const std::string& folder) {
+    std::vector<std::string> vos;
+    std::error_code error;
+    for (const auto& vo : std::filesystem::directory_iterator(folder, error))
+        if (std::filesystem::is_regular_file(vo.path() / kKnownHostsFile, error))
+            vos.push_back(vo.path().filename());
+    return vos;
+}
+
 }  // namespace
 
-std::string ssh_config_text(const std::string& folder, const std::vector<std::string>& logins) {
+std::string ssh_config_text(const std::string& folder, const std::vector<std::string>& logins,
+                            const std::vector<std::string>& known_vos) {
     std::string text = "# Written by xos login and xos logout: changes are lost.\n";
     for (const std::string& login : logins) {
         const auto name = parse_login_name(login);
         if (!name) continue;
         text += compose("Match user {}\n    IdentityFile \"{}/{}/{}{}\"\n    IdentitiesOnly yes\n", login,
                         folder, name->vo, name->user, kCertSuffix);
+        if (std::ranges::contains(known_vos, name->vo))
+            text += compose("    UserKnownHostsFile ~/.ssh/known_hosts ~/.ssh/known_hosts2 \"{}/{}/{}\"\n",
+                            folder, name->vo, kKnownHostsFile);
     }
     return text;
 }
@@ -47,7 +62,8 @@ std::string ssh_config_text(const std::string& folder, const std::vector<std::st
 Outcome<std::string> update_ssh_config() {
     const auto folder = UserFolder::open();
     if (!folder) return std::unexpected(folder.error());
-    const std::string text = ssh_config_text(folder->path(), find_logins(folder->path()));
+    const std::string text =
+        ssh_config_text(folder->path(), find_logins(folder->path()), find_known_vos(folder->path()));
     if (auto written = folder->write(kFileName, text, 0600); !written)
         return std::unexpected(written.error());
     return folder->path_of(kFileName);

@@ -11,9 +11,11 @@
 
 namespace xos {
 
-// The text for these login names, each user1@physics with its file <vo>/<user>-cert.pub below folder.
-// A server counts each key that is offered (MaxAuthTries): hence IdentitiesOnly.
-std::string ssh_config_text(const std::string& folder, const std::vector<std::string>& logins);
+// The text for these login names, each user1@physics with its file <vo>/<user>-cert.pub below folder, and for
+// each VO of known_vos its file <vo>/known_hosts, beside the user's own. A server counts each key that is
+// offered (MaxAuthTries): hence IdentitiesOnly.
+std::string ssh_config_text(const std::string& folder, const std::vector<std::string>& logins,
+                            const std::vector<std::string>& known_vos = {});
 
 // Writes the file anew from the certificates that lie in the user's folder. Answers its path.
 Outcome<std::string> update_ssh_config();

@@ -62,7 +62,7 @@ std::unexpected<Failure> failure_of(const std::string& method, std::string_view 
 
 namespace {
 
-Outcome<NodeAnswer> ask(const std::string& method, const Json& parameters, UniqueFd fd,
+Outcome<ControlAnswer> ask(const std::string& method, const Json& parameters, UniqueFd fd,
                         std::chrono::microseconds deadline, const std::string& address) {
     sd_varlink* raw = nullptr;
     int error = sd_varlink_connect_address(&raw, address.c_str());
@@ -88,12 +88,12 @@ Outcome<NodeAnswer> ask(const std::string& method, const Json& parameters, Uniqu
     if (error < 0 && error_id == nullptr) return failure_errno(-error, "cannot ask xosd for {}", method);
     Json result = Json::adopt(sd_json_variant_ref(answer));
     if (error_id != nullptr) return failure_of(method, error_id, result);
-    return NodeAnswer{std::move(result), UniqueFd(std::max(sd_varlink_take_fd(raw, 0), -1))};
+    return ControlAnswer{std::move(result), UniqueFd(std::max(sd_varlink_take_fd(raw, 0), -1))};
 }
 
 }  // namespace
 
-Outcome<NodeAnswer> ask_node(const std::string& method, const Json& parameters,
+Outcome<ControlAnswer> ask_node(const std::string& method, const Json& parameters,
                              std::chrono::microseconds deadline, const std::string& address) {
     return ask(method, parameters, UniqueFd(), deadline, address);
 }

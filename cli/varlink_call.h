@@ -18,14 +18,14 @@ inline constexpr std::chrono::seconds kCallDeadline{30};
 // For calls that answer when something has happened: the end of a job, a checkpoint.
 inline constexpr std::chrono::hours kWaitDeadline{24 * 365};
 
-struct NodeAnswer {
+struct ControlAnswer {
     Json parameters;  // an object
     UniqueFd fd;      // where the method passes one
 };
 
 // The answer to method ("org.xtreemos.Job.ListJobs"). A varlink error becomes its message for people.
 // unavailable where no xosd answers at address.
-Outcome<NodeAnswer> ask_node(const std::string& method, const Json& parameters,
+Outcome<ControlAnswer> ask_node(const std::string& method, const Json& parameters,
                              std::chrono::microseconds deadline = kCallDeadline,
                              const std::string& address = kControlSocket);
 

@@ -1,6 +1,9 @@
 #include "common/credential/certificate.h"
 
+#include <openssl/rand.h>
+
 #include <algorithm>
+#include <array>
 #include <ctime>
 
 #include "common/credential/openssl_failure.h"
@@ -8,6 +11,8 @@
 
 namespace xos {
 namespace {
+
+using ExtensionPtr = std::unique_ptr<X509_EXTENSION, OpensslFree<X509_EXTENSION_free>>;
 
 constexpr size_t kPemLine = 64;
 
@@ -136,6 +141,29 @@ NamePtr make_name(std::string_view organisation, std::string_view common_name) {
 bool is_same_name(const X509_NAME* one, const X509_NAME* other) {
     const Bytes der = name_der(one);
     return !der.empty() && der == name_der(other);
+}
+
+// 128 bits with the top two set to 01: positive, random and always 16 bytes long.
+bool set_random_serial(X509* certificate) {
+    std::array<uint8_t, 16> bytes;
+    if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) return false;
+    bytes[0] = static_cast<uint8_t>((bytes[0] & 0x3f) | 0x40);
+    const BignumPtr number(BN_bin2bn(bytes.data(), static_cast<int>(bytes.size()), nullptr));
+    return number && BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate)) != nullptr;
+}
+
+bool set_validity(X509* certificate, std::chrono::sys_seconds not_before,
+                  std::chrono::sys_seconds not_after) {
+    return ASN1_TIME_set(X509_getm_notBefore(certificate), not_before.time_since_epoch().count()) !=
+               nullptr &&
+           ASN1_TIME_set(X509_getm_notAfter(certificate), not_after.time_since_epoch().count()) != nullptr;
+}
+
+bool add_extension(X509* certificate, X509* issuer, int nid, const char* value) {
+    X509V3_CTX context;
+    X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
+    const ExtensionPtr extension(X509V3_EXT_conf_nid(nullptr, &context, nid, value));
+    return extension && X509_add_ext(certificate, extension.get(), -1) == 1;
 }
 
 Asn1ObjectPtr attributes_object() {

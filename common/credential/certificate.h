@@ -33,6 +33,11 @@ std::optional<std::string> read_serial(const X509* certificate);
 // O=<organisation>, CN=<common_name> in that order, as UTF8String.
 NamePtr make_name(std::string_view organisation, std::string_view common_name);
 bool is_same_name(const X509_NAME* one, const X509_NAME* other);  // byte by byte
-Asn1ObjectPtr attributes_object();                                // kAttributesOid
+// Pieces of a certificate in the making; false: OpenSSL's queue says why. A serial is 16 bytes, positive,
+// random.
+bool set_random_serial(X509* certificate);
+bool set_validity(X509* certificate, std::chrono::sys_seconds not_before, std::chrono::sys_seconds not_after);
+bool add_extension(X509* certificate, X509* issuer, int nid, const char* value);
+Asn1ObjectPtr attributes_object();  // kAttributesOid
 
 }  // namespace xos

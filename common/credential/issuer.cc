@@ -1,6 +1,5 @@
 // The VO's CA: its certificate, requests, issuing.
 #include <openssl/pem.h>
-#include <openssl/rand.h>
 
 #include "common/credential/certificate.h"
 #include "common/credential/fingerprint.h"
@@ -18,29 +17,6 @@ using ExtensionPtr = std::unique_ptr<X509_EXTENSION, OpensslFree<X509_EXTENSION_
 
 constexpr char kRequestLabel[] = "CERTIFICATE REQUEST";
 constexpr char kCaCommonName[] = "authority";
-
-// 128 bits with the top two set to 01: positive, random and always 16 bytes long.
-bool set_random_serial(X509* certificate) {
-    std::array<uint8_t, 16> bytes;
-    if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) return false;
-    bytes[0] = static_cast<uint8_t>((bytes[0] & 0x3f) | 0x40);
-    const BignumPtr number(BN_bin2bn(bytes.data(), static_cast<int>(bytes.size()), nullptr));
-    return number && BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate)) != nullptr;
-}
-
-bool set_validity(X509* certificate, std::chrono::sys_seconds not_before,
-                  std::chrono::sys_seconds not_after) {
-    return ASN1_TIME_set(X509_getm_notBefore(certificate), not_before.time_since_epoch().count()) !=
-               nullptr &&
-           ASN1_TIME_set(X509_getm_notAfter(certificate), not_after.time_since_epoch().count()) != nullptr;
-}
-
-bool add_extension(X509* certificate, X509* issuer, int nid, const char* value) {
-    X509V3_CTX context;
-    X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
-    const ExtensionPtr extension(X509V3_EXT_conf_nid(nullptr, &context, nid, value));
-    return extension && X509_add_ext(certificate, extension.get(), -1) == 1;
-}
 
 bool add_name_constraints(X509* certificate, std::string_view vo) {
     const ConstraintsPtr constraints(NAME_CONSTRAINTS_new());

@@ -15,6 +15,9 @@ static SD_VARLINK_DEFINE_METHOD(Explain, IN(login, STRING), IN(action, STRING), 
                                 IN_OPTIONAL(at, INT), OUT(permit, BOOL), OUT(reason, STRING),
                                 SD_VARLINK_DEFINE_OUTPUT(rules, SD_VARLINK_STRING, SD_VARLINK_ARRAY),
                                 OUT(limits, STRING));
+static SD_VARLINK_DEFINE_METHOD(Identify, OUT(name, STRING), OUT(site, STRING),
+                                SD_VARLINK_DEFINE_OUTPUT(tags, SD_VARLINK_STRING, SD_VARLINK_ARRAY),
+                                OUT(cpus, INT), OUT(memory, INT));
 static SD_VARLINK_DEFINE_METHOD(Reload);
 static SD_VARLINK_DEFINE_ERROR(Failed, FIELD(code, STRING), FIELD(message, STRING));
 
@@ -26,7 +29,8 @@ const sd_varlink_interface xos_interface_node = {
                 SD_VARLINK_SYMBOL_COMMENT(
                     "What both policies say of an action of a VO user, and why: here and now, or on another "
                     "node of the VO, or at another time (seconds since 1970)."),
-                &vl_method_Explain, SD_VARLINK_SYMBOL_COMMENT("Read the configuration again (root)."),
+                &vl_method_Explain, SD_VARLINK_SYMBOL_COMMENT("What policies and members know of the node; memory in MiB, 0 and empty: not told."),
+                &vl_method_Identify, SD_VARLINK_SYMBOL_COMMENT("Read the configuration again (root)."),
                 &vl_method_Reload,
                 SD_VARLINK_SYMBOL_COMMENT(
                     "code: not-found, denied, invalid, unavailable, timeout, exists, conflict, "

@@ -81,6 +81,18 @@ Outcome<ControlReply> explain_decision(const Daemon& daemon, const Json& paramet
                         {}};
 }
 
+ControlReply describe_node(const Daemon& daemon) {
+    const NodeAttributes& attributes = daemon.config.attributes;
+    return ControlReply{JsonObject()
+                            .set("name", Json::string(daemon.config.name))
+                            .set("site", Json::string(attributes.site))
+                            .set("tags", Json::strings(attributes.tags))
+                            .set("cpus", Json::integer(attributes.cpus))
+                            .set("memory", Json::integer(attributes.memory))
+                            .build(),
+                        {}};
+}
+
 }  // namespace
 
 Outcome<void> bind_node_methods(ControlServer& server, Daemon& daemon) {
@@ -93,6 +105,10 @@ Outcome<void> bind_node_methods(ControlServer& server, Daemon& daemon) {
                         [&daemon](const Caller&, const Json& parameters, Respond respond) {
                             respond(explain_decision(daemon, parameters));
                         });
+    if (!bound) return bound;
+    bound = server.bind("org.xtreemos.Node.Identify", [&daemon](const Caller&, const Json&, Respond respond) {
+        respond(describe_node(daemon));
+    });
     if (!bound) return bound;
     return server.bind(
         "org.xtreemos.Node.Reload", [&daemon](const Caller& caller, const Json&, Respond respond) {

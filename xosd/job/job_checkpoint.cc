@@ -179,6 +179,7 @@ void JobService::restart(uint32_t uid, uint64_t id, uint64_t generation, OnJob d
     const auto owner =
         uid == 0 ? find_member(job->uid) : authorize(uid, {Action::submit, Action::checkpoint});
     if (!owner) return done(std::unexpected(owner.error()));
+    if (auto serves = check_vo_serves(*owner); !serves) return done(std::unexpected(serves.error()));
     if (auto room = check_quota(job->uid, owner->limits); !room) return done(std::unexpected(room.error()));
     if (auto able = can_hold(owner->limits, places_.cgroups->controllers); !able)
         return done(std::unexpected(able.error()));

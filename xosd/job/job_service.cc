@@ -8,6 +8,7 @@
 #include "xosd/job/job_request.h"
 #include "xosd/session/home_directory.h"
 #include "xosd/session/login_check.h"
+#include "xosd/trust/node_membership.h"
 
 namespace xos {
 namespace {
@@ -73,8 +74,13 @@ AgentCallbacks JobService::make_callbacks() {
 
 Outcome<JobService::Owner> JobService::find_member(uint32_t uid) const {
     const auto [vo, member] = parts_.trust.find_uid(uid);
-    if (member == nullptr)
+    if (member == nullptr) {
+        for (const auto& [name, other] : parts_.trust.all())
+            if (other->bundle.vo.dissolved && uid >= other->base &&
+                uid - other->base < other->bundle.vo.block_size)
+                return failure(Errc::denied, "VO {} was dissolved by its manager", name);
         return failure(Errc::denied, "uid {} is no member of a VO that this node accepts", uid);
+    }
     Owner owner{vo, member, {}, {}, parts_.trust.make_snapshot(*vo, *member)};
     owner.home = home_path({parts_.config.home_root, vo->bundle.vo.name, member->name, uid, uid});
     for (const GroupEntry& group : owner.accounts.groups) owner.groups.push_back(group.gid);
@@ -103,14 +109,16 @@ Outcome<JobService::Owner> JobService::authorize(uint32_t uid, std::initializer_
 }
 
 bool JobService::has_credential(const Owner& owner, uint32_t uid, std::chrono::sys_seconds now) const {
-    return parts_.sessions.find_valid(uid, now, owner.vo->bundle.revoked_serials) != nullptr ||
+    return parts_.sessions.find_valid(uid, now, owner.vo->bundle.revoked_serials,
+                                      owner.member->credentials_from) != nullptr ||
            (parts_.delegations != nullptr && parts_.delegations->find_valid(uid, now) != nullptr);
 }
 
 // A session's own first: it is the stronger proof that its owner is there.
 std::optional<JobCredential> JobService::find_credential(const Owner& owner, uint32_t uid) const {
     const auto now = now_seconds();
-    const LoginSession* session = parts_.sessions.find_valid(uid, now, owner.vo->bundle.revoked_serials);
+    const LoginSession* session = parts_.sessions.find_valid(uid, now, owner.vo->bundle.revoked_serials,
+                                                             owner.member->credentials_from);
     if (session != nullptr) return JobCredential{session->chain, session->expires - now};
     const DelegatedCredential* delegated =
         parts_.delegations != nullptr ? parts_.delegations->find_valid(uid, now) : nullptr;
@@ -130,8 +138,16 @@ Outcome<void> JobService::check_quota(uint32_t uid, const Limits& limits) const 
                    running, most < kRunningJobsMax ? " that policy allows you" : "");
 }
 
+Outcome<void> JobService::check_vo_serves(const Owner& owner) const {
+    if (auto member = check_member(*owner.vo, owner.member->name, now_seconds()); !member)
+        return std::unexpected(member.error());
+    return check_takes_jobs(*owner.vo, places_.resources);
+}
+
 void JobService::run(uint32_t uid, const Json& parameters, OnJob done) {
     auto owner = authorize(uid, {Action::submit});
+    if (owner)
+        if (auto serves = check_vo_serves(*owner); !serves) owner = std::unexpected(serves.error());
     if (!owner) {
         log(Level::notice, "job refused", {{"uid", std::to_string(uid)}, {"reason", owner.error().message}});
         return done(std::unexpected(owner.error()));

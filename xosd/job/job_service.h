@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "libxos/resource_files.h"
 #include "xosd/checkpoint/checkpointer.h"
 #include "xosd/job/job_store.h"
 #include "xosd/node_config.h"
@@ -30,6 +31,7 @@ namespace xos {
 struct JobPlaces {
     std::string layers = kJobDir;
     std::string checkpoints = kCheckpointDir;
+    std::string resources = kResourceDir;
     std::string loader = ContainerSpec().loader;
     std::optional<CgroupBase> cgroups;  // none: found from xosd's own cgroup
     std::optional<AgentOptions>
@@ -108,6 +110,8 @@ class JobService {
     Outcome<Owner> find_member(uint32_t uid) const;
     Outcome<Owner> authorize(uint32_t uid, std::initializer_list<Action> actions) const;
     Outcome<void> check_quota(uint32_t uid, const Limits& limits) const;
+    // Denied where the owner's VO lets no job start here, whoever asks: it has ended, or drains this node.
+    Outcome<void> check_vo_serves(const Owner& owner) const;
     bool has_credential(const Owner& owner, uint32_t uid, std::chrono::sys_seconds now) const;
     std::optional<JobCredential> find_credential(const Owner& owner, uint32_t uid) const;
     // The job's entry where its loader runs and nothing has begun to end it.

@@ -55,7 +55,8 @@ std::optional<std::string> DelegationService::why_ended(const DelegatedCredentia
     const auto& revoked = vo->bundle.revoked_serials;
     if (std::ranges::contains(revoked, delegated.parent) || std::ranges::contains(revoked, delegated.serial))
         return "the credential that it was made with is revoked";
-    if (delegated.parent_from < member->credentials_from)
+    // parent_from is when it began, kCredentialBackdate before it was issued
+    if (delegated.parent_from + kCredentialBackdate < member->credentials_from)
         return "the member's credentials of that time are revoked";
     return std::nullopt;
 }
@@ -110,8 +111,6 @@ Outcome<ProxyDraft> DelegationService::draft(uint32_t uid, const VerifiedCredent
         return failure(Errc::denied, "a VOMS proxy is not delegated: log in with a credential of the VO");
     const auto grant = check_login(*vo, config_, (*member)->name, uid, credential, now);
     if (!grant) return std::unexpected(grant.error());
-    if (credential.not_before < (*member)->credentials_from)
-        return failure(Errc::denied, "credential {} is revoked", credential.serial);
     auto key = SigningKey::generate();
     if (!key) return std::unexpected(key.error());
     auto made = draft_proxy(credential, *key, lifetime, now);

@@ -9,9 +9,14 @@
 
 namespace xos {
 
+std::chrono::sys_seconds issuing_time(const VerifiedCredential& credential) {
+    return credential.not_before + kCredentialBackdate;
+}
+
 Outcome<const Member*> check_member(const TrustedVo& vo, std::string_view user,
                                     std::chrono::sys_seconds now) {
     const VoRecord& record = vo.bundle.vo;
+    if (record.dissolved) return failure(Errc::denied, "VO {} was dissolved by its manager", record.name);
     if (now >= record.not_after)
         return failure(Errc::denied, "VO {} ended at {}", record.name, format_time(record.not_after));
     if (now >= vo.bundle.not_after + kClockSkew + vo.grace)
@@ -94,6 +99,11 @@ Outcome<LoginGrant> check_login(const TrustedVo& vo, const NodeConfig& node, std
                        format_time(credential.not_before), format_time(credential.not_after));
     if (std::ranges::find(vo.bundle.revoked_serials, credential.serial) != vo.bundle.revoked_serials.end())
         return failure(Errc::denied, "credential {} is revoked", credential.serial);
+    if (issuing_time(credential) < record.credentials_from)
+        return failure(
+            Errc::denied,
+            "credential {} was issued before {}, when all credentials of {} were revoked: get a new one",
+            credential.serial, format_time(record.credentials_from), user);
     const auto ask = [&](Action action) {
         return check_policy_of(vo, node, record, credential, action, now);
     };

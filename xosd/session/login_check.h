@@ -34,6 +34,11 @@ struct PolicyAnswer {
     Limits limits;       // what both leave, where permit
 };
 
+// When the authority issued it: it lets credentials begin kCredentialBackdate earlier, for nodes whose clocks
+// are behind. Member::credentials_from is compared with this, so that a credential issued right after a
+// revocation is good.
+std::chrono::sys_seconds issuing_time(const VerifiedCredential& credential);
+
 // The VO and its member behind a login name, where the VO is alive and its bundle fresh enough.
 // Errc::denied with the reason for the log otherwise.
 Outcome<const Member*> check_member(const TrustedVo& vo, std::string_view user, std::chrono::sys_seconds now);

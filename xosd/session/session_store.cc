@@ -115,10 +115,11 @@ size_t SessionStore::count(uint32_t uid) const {
 }
 
 const LoginSession* SessionStore::find_valid(uint32_t uid, std::chrono::sys_seconds now,
-                                             std::span<const std::string> revoked) const {
+                                             std::span<const std::string> revoked,
+                                             std::chrono::sys_seconds since) const {
     const LoginSession* best = nullptr;
     for (const auto& [id, session] : sessions_) {
-        if (session.uid != uid || session.expires <= now) continue;
+        if (session.uid != uid || session.expires <= now || session.opened < since) continue;
         if (std::ranges::find(revoked, session.serial) != revoked.end()) continue;
         if (best == nullptr || session.expires > best->expires) best = &session;
     }

@@ -59,10 +59,12 @@ bool reload_sshd() {
 
 }  // namespace
 
-std::string make_sshd_config(const std::vector<std::string>& vos) {
+std::string make_sshd_config(const std::vector<std::string>& vos, std::string_view host_certificate) {
     std::string text =
         "# Written by xosd for the virtual organisations that this node accepts; changes here are lost.\n";
     if (vos.empty()) return text;
+    // before the block: it is no keyword of a Match
+    if (!host_certificate.empty()) text += compose("HostCertificate {}\n", host_certificate);
     std::string users;
     for (const std::string& vo : vos) users += (users.empty() ? "*@" : ",*@") + vo;
     text += "Match User " + users + "\n";

@@ -13,8 +13,9 @@
 namespace xos {
 
 // The text of the block. The accepted VOs are listed one by one: "*@*" would capture the users of a site
-// whose directory names look alike. No VO gives a file of comments only.
-std::string make_sshd_config(const std::vector<std::string>& vos);
+// whose directory names look alike. No VO gives a file of comments only. host_certificate: the file of one
+// that sshd shows, or empty.
+std::string make_sshd_config(const std::vector<std::string>& vos, std::string_view host_certificate = {});
 
 // Puts text in place and makes a running sshd read it. A configuration that sshd -t refuses is taken back, so
 // that a fault of ours never shuts local users out. Answers "unchanged", "reloaded", "written" (no sshd was

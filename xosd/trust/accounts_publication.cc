@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "xosd/session/home_directory.h"
 #include "xosd/sshd/sshd_config.h"
+#include "xosd/trust/node_membership.h"
 #include "xosd/trust/trust_store.h"
 
 namespace xos {
@@ -73,7 +74,8 @@ void TrustStore::start_publishing() {
             if (!writer) return std::unexpected(writer.error());
             if (auto written = writer->replace(make_snapshot()); !written)
                 return std::unexpected(written.error());
-            return sshd ? install_sshd_config(make_sshd_config(names)) : Outcome<std::string>("");
+            if (!sshd) return "";
+            return install_sshd_config(make_sshd_config(names, find_host_certificate(names)));
         },
         [this](Outcome<std::string> answer) {
             publishing_ = false;

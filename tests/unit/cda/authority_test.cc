@@ -1,5 +1,3 @@
-#include "cda/authority.h"
-
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,7 +22,7 @@ TEST_CASE("a VO is made with its keys, and its bundle opens by the fingerprint")
     CHECK(bundle.not_after == kNow + 24h);
     CHECK(bundle.groups == std::vector<Group>{{"members", 0}});
     CHECK(bundle.policy == kDefaultPolicy);
-    for (const char* file : {"vo.pem", "ca.pem", "registrar.pem"}) {
+    for (const char* file : {"vo.pem", "ca.pem", "registrar.pem", "host.pem"}) {
         struct stat status;
         REQUIRE(stat((authority.path + "/keys/" + bundle.vo.id + "/" + file).c_str(), &status) == 0);
         CHECK((status.st_mode & 07777) == 0600);
@@ -146,6 +144,40 @@ TEST_CASE("a revoked serial is in the bundle for as long as it matters") {
     CHECK(authority->revoke("../../x").error().code == Errc::invalid);
     CHECK(authority.bundle().revoked_serials == std::vector<std::string>{issued.serial});
     CHECK(authority.bundle("physics", kNow + 48h).revoked_serials.empty());
+}
+
+TEST_CASE("all credentials of a member until now are revoked, and one of the same second is good") {
+    TestAuthority authority;
+    must(authority->create_vo("physics", {}, kNow));
+    must(authority->add_member("user1@physics", {}, {}));
+    const std::string request = must(make_request("user1", must(SigningKey::generate())));
+    const auto issuing_time_at = [&](std::chrono::sys_seconds now) {
+        return must(authority->issue("user1@physics", request, 12h, now)).not_before + kCredentialBackdate;
+    };
+    const auto before = issuing_time_at(kNow + 1h);
+    must(authority->revoke_member("user1@physics", kNow + 1h));
+    const auto from = authority.bundle().members[0].credentials_from;
+    CHECK(before < from);
+    CHECK(issuing_time_at(kNow + 1h) == from);
+    CHECK(issuing_time_at(kNow + 2h) == kNow + 2h);
+    // a clock that went back neither undoes a revocation nor gives credentials for the future
+    must(authority->revoke_member("user1@physics", kNow));
+    CHECK(authority.bundle().members[0].credentials_from == from);
+    CHECK(authority->issue("user1@physics", request, 12h, kNow).error().code == Errc::unavailable);
+    CHECK_FALSE(authority->revoke_member("user2@physics", kNow));
+}
+
+TEST_CASE("an identity of a grid is revoked in one VO, once") {
+    TestAuthority authority;
+    must(authority->create_vo("physics", {}, kNow));
+    const GridIdentity one{"/CN=CA", "/CN=One"};
+    REQUIRE(authority->revoke_identity("physics", one));
+    CHECK(authority.bundle().revoked_identities == std::vector<GridIdentity>{one});
+    CHECK(authority->revoke_identity("physics", one).error().code == Errc::exists);
+    CHECK_FALSE(authority->revoke_identity("physics", {"CA", "One"}));
+    CHECK_FALSE(authority->revoke_identity("chem", one));
+    REQUIRE(authority->revoke_identity("physics", {"/CN=CA", "/CN=Two"}));
+    CHECK(authority.bundle().revoked_identities.size() == 2);
 }
 
 TEST_CASE("the state directory must be private") {

@@ -73,6 +73,15 @@ TEST_CASE("the manager's day, as commands") {
             .status == 0);
     CHECK(cda.run({"member", "list", "physics"}).out.contains("analysis,ops"));
     CHECK(cda.run({"policy", "set", "physics"}, "- deny: login").status == 0);
+    CHECK(cda.run({"member", "set", "user1@physics", "--drop-role", "lead", "--add-identity",
+                   "/DC=org/CN=One", "--issuer", "/DC=org/CN=CA"})
+              .out.contains("identity:    /DC=org/CN=One"));
+    CHECK(cda.run({"member", "show", "user1@physics"}).out.contains("uid:         1895825409"));
+    CHECK(cda.run({"group", "list", "physics"}).out.contains("analysis"));
+    const Answer planned = cda.run({"member", "import", "physics", "--csv", "--dry-run"}, "name\nuser2\n");
+    CHECK(planned.out == "nothing was done; these would be: 1 admitted, 0 changed, 0 as they were\n");
+    CHECK(cda.run({"member", "import", "physics", "--gridmap", "--issuer", "/CN=CA"}, "\"/CN=x\" user1\n")
+              .status == 0);
 
     const auto now = std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
     const Bundle bundle = must(open_bundle(cda.run({"vo", "export", "physics"}).out, fingerprint, now));
@@ -85,24 +94,48 @@ TEST_CASE("the manager's day, as commands") {
     const auto verified = must(verify_chain(as_bytes(issued.out), bundle.vo.ca_certificate, "physics", now));
     CHECK(cda.run({"credential", "revoke", verified.serial}).status == 0);
     CHECK(cda.run({"credential", "revoke", verified.serial}).status == 1);
-    CHECK(cda.run({"vo", "list"}).out == "physics\n");
+    CHECK(cda.run({"credential", "revoke", "--member", "user1@physics"}).out.contains("all credentials of"));
+    CHECK(cda.run({"credential", "revoke", "--vo", "physics", "--issuer", "/CN=CA", "--identity", "/CN=x"})
+              .status == 0);
+    CHECK(cda.run({"vo", "list"}).out.contains("physics                  active"));
+    CHECK(cda.run({"vo", "renew", "physics", "--lifetime", "60"}).status == 0);
+    CHECK(cda.run({"vo", "set", "physics", "--mirror", "http://a/b", "--bundle-lifetime", "2h"})
+              .out.contains("bundles:     valid 7200s"));
+    CHECK(cda.run({"vo", "dissolve", "physics", "--yes"}).status == 0);
+    CHECK(cda.run({"vo", "list"}).out.contains("dissolved"));
 }
 
 TEST_CASE("a refusal is one line, an exit status, and no output") {
     const TestProgram cda;
     REQUIRE(cda.run({"vo", "create", "physics"}).status == 0);
-    const std::vector<std::vector<std::string>> refused = {{"vo", "create", "physics"},
-                                                           {"vo", "create", "Physics"},
-                                                           {"vo", "create", "x", "--uid-base", "zz"},
-                                                           {"vo", "create", "x", "--lifetime", "0"},
-                                                           {"vo", "show", "chem"},
-                                                           {"vo", "export", "chem"},
-                                                           {"member", "add", "user1"},
-                                                           {"member", "remove", "user1@physics"},
-                                                           {"member", "list", "chem"},
-                                                           {"policy", "set", "physics"},
-                                                           {"credential", "revoke", "xyz"},
-                                                           {"credential", "issue", "user1@physics"}};
+    const std::vector<std::vector<std::string>> refused = {
+        {"vo", "create", "physics"},
+        {"vo", "create", "Physics"},
+        {"vo", "create", "x", "--uid-base", "zz"},
+        {"vo", "create", "x", "--lifetime", "0"},
+        {"vo", "show", "chem"},
+        {"vo", "export", "chem"},
+        {"member", "add", "user1"},
+        {"member", "remove", "user1@physics"},
+        {"member", "list", "chem"},
+        {"policy", "set", "physics"},
+        {"member", "set", "user1@physics"},
+        {"member", "show", "user1@physics"},
+        {"group", "list", "chem"},
+        {"member", "import", "physics"},
+        {"member", "import", "physics", "--gridmap"},
+        {"member", "import", "physics", "--csv"},
+        {"credential", "revoke", "xyz"},
+        {"credential", "revoke"},
+        {"credential", "revoke", "4a", "--member", "user1@physics"},
+        {"credential", "revoke", "--vo", "physics"},
+        {"vo", "renew", "physics", "--lifetime", "0"},
+        {"vo", "renew", "physics", "--key", "99"},
+        {"vo", "dissolve", "physics"},
+        {"vo", "set", "physics"},
+        {"vo", "detach-key", "physics"},
+        {"vo", "detach-key", "physics", "--key-out", "1"},
+        {"credential", "issue", "user1@physics"}};
     for (const auto& words : refused) {
         const Answer answer = cda.run(words);
         INFO(words[0] << " " << words[1] << " " << words[2] << ": " << answer.err);

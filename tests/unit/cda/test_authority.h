@@ -1,5 +1,7 @@
-// An authority with its state in a directory of its own, for tests.
+// An authority with its state in a directory of its own.
 #pragma once
+
+#include <unistd.h>
 
 #include <catch2/catch_test_macros.hpp>
 #include <filesystem>

@@ -88,7 +88,7 @@ JobNode::JobNode() {
     char name[] = "/tmp/xos-job-XXXXXX";
     base = mkdtemp(name);
     fs::permissions(base, fs::perms(0755));
-    for (const char* directory : {"jobs", "checkpoints"}) fs::create_directory(base / directory);
+    for (const char* directory : {"jobs", "checkpoints", "resource"}) fs::create_directory(base / directory);
     config.home_root = base / "homes";
     config.policy = must(parse_policy("- {allow: all}", "node policy"));
     REQUIRE(trust.apply(physics.seal(), physics.fingerprint()));
@@ -158,6 +158,7 @@ JobPlaces JobNode::make_places() {
     return {
         .layers = base / "jobs",
         .checkpoints = base / "checkpoints",
+        .resources = base / "resource",
         .loader = loader,
         .cgroups = std::move(cgroups),
         .agent = AgentOptions{.socket_path = base / "agent",

@@ -79,6 +79,39 @@ TEST_CASE_METHOD(Fixture, "who may run a job") {
         REQUIRE(trust.apply(physics.seal(), ""));
         CHECK_THAT(refusal(), ContainsSubstring("is suspended"));
     }
+    SECTION("with a session of before all credentials were revoked") {
+        physics.bundle.serial = 8;
+        physics.bundle.members[0].credentials_from = now_seconds();
+        REQUIRE(trust.apply(physics.seal(), ""));
+        CHECK_THAT(refusal(), ContainsSubstring("log in with ssh"));
+    }
+    SECTION("of a VO that ends") {
+        physics.bundle.serial = 8;
+        physics.bundle.vo.serial = 2;
+        physics.bundle.vo.not_after = now_seconds() + std::chrono::seconds(1);
+        physics.bundle.not_after = physics.bundle.vo.not_after;
+        REQUIRE(trust.apply(physics.seal(), ""));
+        REQUIRE(run_until([&] { return now_seconds() >= physics.bundle.vo.not_after; }));
+        CHECK_THAT(refusal(), ContainsSubstring("VO physics ended at"));
+    }
+    SECTION("of a VO that was dissolved") {
+        physics.bundle.serial = 8;
+        physics.bundle.vo.serial = 2;
+        physics.bundle.vo.dissolved = true;
+        physics.bundle.members.clear();
+        REQUIRE(trust.apply(physics.seal(), ""));
+        CHECK_THAT(refusal(), ContainsSubstring("VO physics was dissolved"));
+    }
+    SECTION("on a node that drains") {
+        const NodeRecord node{"node1", "11111111-2222-4333-8444-000000000001",
+                              "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", {}, true};
+        std::filesystem::create_directory(base / "resource/physics");
+        std::ofstream(base / "resource/physics" / kNodeRecordFile) << write_node(node).format();
+        physics.bundle.serial = 8;
+        physics.bundle.nodes = {node};
+        REQUIRE(trust.apply(physics.seal(), ""));
+        CHECK_THAT(refusal(), ContainsSubstring("this node, node1, drains"));
+    }
     SECTION("against policy") {
         config.policy = must(parse_policy("- {allow: [login, pty]}", "node policy"));
         CHECK_THAT(refusal(), ContainsSubstring("no rule that allows submit"));

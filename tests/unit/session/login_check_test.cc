@@ -95,6 +95,21 @@ TEST_CASE("the VO's word counts over the credential's") {
         login.vo.bundle.vo.not_after = login.now;
         CHECK_THAT(login.refusal(), ContainsSubstring("ended at"));
     }
+    SECTION("the VO is dissolved") {
+        login.vo.bundle.vo.dissolved = true;
+        CHECK_THAT(login.refusal(), ContainsSubstring("was dissolved"));
+        login.vo.members.clear();  // as in its last bundle
+        CHECK_THAT(login.refusal(), ContainsSubstring("was dissolved"));
+    }
+    SECTION("all credentials of before a time are revoked") {
+        // issued at kNow + 5 min: credentials begin that much earlier
+        login.vo.bundle.members[0].credentials_from = kNow + kCredentialBackdate;
+        CHECK(login.refusal() == "");
+        login.vo.bundle.members[0].credentials_from = kNow + kCredentialBackdate + 1s;
+        CHECK_THAT(login.refusal(), ContainsSubstring("all credentials of user1 were revoked"));
+        login.vo.bundle.members[0].credentials_from = kNow;
+        CHECK(login.refusal() == "");
+    }
     SECTION("a stale bundle, after the clocks' difference") {
         login.vo.bundle.not_after = login.now - kClockSkew + 1s;
         CHECK(login.refusal() == "");

@@ -96,6 +96,9 @@ TEST_CASE_METHOD(Fixture,
     CHECK(store.find_valid(uid, now + 2h, revoked) == nullptr);
     CHECK(store.find_valid(uid, now + 3h, none_revoked) == nullptr);
     CHECK(store.find_valid(uid + 1, now, none_revoked) == nullptr);
+    const auto opened = store.find_valid(uid, now, none_revoked)->opened;
+    CHECK(store.find_valid(uid, now, none_revoked, opened) != nullptr);
+    CHECK(store.find_valid(uid, now, none_revoked, opened + 1h) == nullptr);
 }
 
 TEST_CASE_METHOD(Fixture, "after a restart the sessions of living processes are there, and watched") {

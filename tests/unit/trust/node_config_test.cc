@@ -120,6 +120,9 @@ TEST_CASE("sshd's block names the accepted VOs one by one") {
     CHECK(text.ends_with("Match all\n"));
     for (const char* other : {"PasswordAuthentication yes", "*@*"})
         CHECK(text.find(other) == std::string::npos);
+    const std::string shown = make_sshd_config({"physics"}, "/var/lib/xos/resource/physics/host-cert.pub");
+    const size_t certificate = shown.find("HostCertificate /var/lib/xos/resource/physics/host-cert.pub\n");
+    CHECK(certificate < shown.find("Match User"));
     const std::string none = make_sshd_config({});
     CHECK(none.starts_with("#"));
     CHECK(none.find('\n') == none.size() - 1);

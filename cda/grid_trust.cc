@@ -1,0 +1,102 @@
+// Authority: the VOMS service that speaks for a VO, and revocation lists of its CAs.
+#include <algorithm>
+
+#include "cda/authority.h"
+#include "cda/voms_content.h"
+
+namespace xos {
+namespace {
+
+Outcome<std::vector<Bytes>> read_certificates(const std::vector<std::string>& texts, std::string_view kind,
+                                              size_t max) {
+    std::vector<Bytes> all;
+    for (size_t i = 0; i < texts.size(); ++i) {
+        auto some = read_grid_certificates(texts[i], compose("{} file {}", kind, i + 1));
+        if (!some) return some;
+        for (Bytes& der : *some)
+            if (!std::ranges::contains(all, der)) all.push_back(std::move(der));
+    }
+    if (all.empty() || all.size() > max)
+        return failure(Errc::invalid, "expected 1 to {} certificates for {}, and there are {}", max, kind,
+                       all.size());
+    return all;
+}
+
+}  // namespace
+
+Outcome<void> Authority::set_voms(std::string_view vo, const VomsFiles& files) {
+    VomsTrust trust;
+    trust.vo = files.name;
+    auto anchors = read_certificates(files.anchors, "anchor", kVomsAnchorsMax);
+    if (!anchors) return std::unexpected(anchors.error());
+    auto servers = read_certificates(files.servers, "server", kVomsServersMax);
+    if (!servers) return std::unexpected(servers.error());
+    trust.anchors = std::move(*anchors);
+    trust.servers = std::move(*servers);
+    // the rules of its name are those of the reader
+    const Json written = write_voms_trust(trust);
+    const JsonNode root = written.root();
+    if (const auto good = read_voms_trust(root); !good) return std::unexpected(good.error());
+    return repeat_on_conflict([&]() -> Outcome<void> {
+        if (const auto identity = read_living_vo(vo); !identity) return std::unexpected(identity.error());
+        const auto head = records_.read_head(vo);
+        if (!head) return std::unexpected(head.error());
+        auto kept = records_.read_voms(vo);
+        if (!kept) return std::unexpected(kept.error());
+        kept->value = trust;
+        return records_.commit(vo, *head, {VoRegistry::change_voms(vo, *kept)});
+    });
+}
+
+// One commit: the lists that are newer than what is kept of their issuers.
+Outcome<size_t> Authority::try_add_crls(std::string_view vo, const std::vector<GridCrl>& crls) {
+    const auto identity = read_living_vo(vo);
+    if (!identity) return std::unexpected(identity.error());
+    const auto head = records_.read_head(vo);
+    if (!head) return std::unexpected(head.error());
+    const auto voms = records_.read_voms(vo);
+    if (!voms) return std::unexpected(voms.error());
+    if (voms->revision == 0)
+        return failure(Errc::not_found,
+                       "the VO {} has no VOMS yet, whose CAs' lists these could be: `vo voms` names it", vo);
+    std::vector<RegistryChange> changes;
+    for (const GridCrl& crl : crls) {
+        if (auto good = check_grid_crl(crl, voms->value.anchors); !good) return std::unexpected(good.error());
+        auto kept = records_.read_crl(vo, crl.issuer);
+        if (!kept) return std::unexpected(kept.error());
+        if (kept->value == crl.der) continue;
+        if (kept->revision != 0) {
+            const auto before = read_grid_crls(as_text(kept->value), "the list that is kept");
+            if (before && before->front().this_update > crl.this_update)
+                return failure(Errc::denied, "the revocation list of {} is of {}, and one of {} is known",
+                               crl.issuer_name, format_time(crl.this_update),
+                               format_time(before->front().this_update));
+        }
+        kept->value = crl.der;
+        changes.push_back(VoRegistry::change_crl(vo, crl.issuer, *kept));
+    }
+    const size_t count = changes.size();
+    if (count == 0) return count;
+    if (auto done = records_.commit(vo, *head, std::move(changes)); !done)
+        return std::unexpected(done.error());
+    return count;
+}
+
+Outcome<size_t> Authority::add_crls(std::string_view vo, const std::vector<std::string>& texts) {
+    std::vector<GridCrl> crls;
+    for (size_t i = 0; i < texts.size(); ++i) {
+        auto some = read_grid_crls(texts[i], compose("file {}", i + 1));
+        if (!some) return std::unexpected(some.error());
+        for (GridCrl& crl : *some) {
+            if (std::ranges::contains(crls, crl.issuer, &GridCrl::issuer))
+                return failure(Errc::invalid, "there are two revocation lists of {}", crl.issuer_name);
+            crls.push_back(std::move(crl));
+        }
+    }
+    if (crls.empty() || crls.size() > kCrlsMax)
+        return failure(Errc::invalid, "expected 1 to {} revocation lists, and there are {}", kCrlsMax,
+                       crls.size());
+    return repeat_on_conflict([&] { return try_add_crls(vo, crls); });
+}
+
+}  // namespace xos
