@@ -70,8 +70,8 @@ Outcome<std::string> read_key_file(int folder, const char* name) {
     return pem;
 }
 
-// Under another name first: whoever reads sees a whole file. Only with replace may there be one of that name: of two
-// who make a key at once, one fails.
+// Under another name first: whoever reads sees a whole file. Only with replace may there be one of that name:
+// of two who make a key at once, one fails.
 Outcome<void> write_key_file(int folder, const char* name, std::string_view pem, bool replace) {
     const std::string temporary = compose("{}.{}", name, getpid());
     unlinkat(folder, temporary.c_str(), 0);
@@ -168,7 +168,8 @@ Outcome<void> KeyDirectory::remove(const std::string& vo_id, KeyRole role) const
     return {};
 }
 
-Outcome<void> KeyDirectory::store_key(int folder, const char* name, const SigningKey& key, bool replace) const {
+Outcome<void> KeyDirectory::store_key(int folder, const char* name, const SigningKey& key,
+                                      bool replace) const {
     auto pem = key.to_pem();
     if (!pem) return std::unexpected(pem.error());
     const auto sealed = seal_key(*pem, secret_);
@@ -187,7 +188,8 @@ Outcome<SigningKey> KeyDirectory::load_key(int folder, const char* name) const {
     if (!key) return failure(key.error().code, "key file {}: {}", name, key.error().message);
     // a key of before there was a secret
     if (!secret_.empty() && !is_sealed_key(*text))
-        if (auto stored = store_key(folder, name, *key, true); !stored) return std::unexpected(stored.error());
+        if (auto stored = store_key(folder, name, *key, true); !stored)
+            return std::unexpected(stored.error());
     return key;
 }
 

@@ -53,9 +53,11 @@ Outcome<ObtainedChain> find_chain(const UserFolder& folder, const LoginName& nam
     auto obtained = obtain_chain(folder, options.login, key, options.renew);
     const bool no_authority = !obtained && obtained.error().code == Errc::not_found;
     if (!no_authority || options.renew) return obtained;
-    return folder.read(credential_name(name)).transform([](std::string chain) {
-        return ObtainedChain{std::move(chain), false};
-    });
+    auto chain = folder.read(credential_name(name));
+    if (!chain && chain.error().code == Errc::not_found)
+        return failure(Errc::not_found, "there is no credential of {} here", options.login);
+    if (!chain) return std::unexpected(chain.error());
+    return ObtainedChain{std::move(*chain), false};
 }
 
 Outcome<int> run(Options options) {
