@@ -34,7 +34,7 @@ Outcome<void> check_member(const Bundle& bundle, const VerifiedCredential& crede
         return failure(Errc::denied, "the credential is of an earlier member of the name {}", login);
     if (member->suspended) return failure(Errc::denied, "{} is suspended", login);
     if (std::ranges::contains(bundle.revoked_serials, credential.serial) ||
-        credential.not_before < member->credentials_from)
+        credential.not_before + kCredentialBackdate < member->credentials_from)
         return failure(Errc::denied, "the credential {} of {} is revoked", credential.serial, login);
     return {};
 }
