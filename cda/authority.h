@@ -14,6 +14,7 @@
 
 #include "cda/key_directory.h"
 #include "cda/member_import.h"
+#include "cda/tls_identity.h"
 #include "cda/token_issuer.h"
 #include "cda/vo_policy.h"
 #include "cda/vo_registry.h"
@@ -84,7 +85,8 @@ struct VoContent {
 
 class Authority {
   public:
-    Authority(Registry& registry, KeyDirectory keys) : records_(registry), keys_(std::move(keys)) {}
+    Authority(Registry& registry, KeyDirectory keys)
+        : registry_(registry), records_(registry), keys_(std::move(keys)) {}
 
     Outcome<VoSummary> create_vo(std::string_view name, const VoOptions& options,
                                  std::chrono::sys_seconds now);
@@ -160,6 +162,15 @@ class Authority {
     // many were new.
     Outcome<size_t> add_crls(std::string_view vo, const std::vector<std::string>& texts);
 
+    // By what the authority is known on the network; made at the first call.
+    Outcome<TlsIdentity> tls_identity(std::chrono::sys_seconds now) const;
+    // Says in the VO's signed record that this authority serves it, at url (is_https_url()). Answers the pin.
+    Outcome<std::string> serve_vo(std::string_view vo, std::string_view url, std::chrono::sys_seconds now);
+    // A one-time code (cda/enrolment.h) with which the member enrols; an earlier one is void.
+    Outcome<std::string> invite(std::string_view login, std::chrono::seconds lifetime,
+                                std::chrono::sys_seconds now);
+    Registry& registry() const { return registry_; }
+
     // Nothing where there is no such member; user is the name without @vo.
     Outcome<std::optional<Member>> find_member(std::string_view vo, std::string_view user);
 
@@ -192,6 +203,7 @@ class Authority {
     // read_vo(), but denied where the VO is dissolved.
     Outcome<VoIdentity> read_living_vo(std::string_view vo);
 
+    Registry& registry_;
     VoRegistry records_;
     KeyDirectory keys_;
 };

@@ -7,6 +7,7 @@
 
 #include "cda/command_line.h"
 #include "cda/issuer_commands.h"
+#include "cda/network_commands.h"
 #include "libxos/names.h"
 
 namespace xos {
@@ -95,11 +96,13 @@ void declare_commands(CLI::App& app, CommandLine& line) {
     app.require_subcommand(1);
     app.add_option("--state", line.state,
                    compose("another directory than {}; the caller stays who it is", kAuthorityDir));
+    app.add_option("--secret", line.secret, "file with the secret that encrypts the keys");
     Declarations all(app, line);
     declare_vo_commands(all);
     declare_member_commands(all);
     declare_credential_commands(all);
     declare_resource_commands(all);
+    declare_network_commands(app, line);
 }
 
 Outcome<std::string> read_all(int fd, size_t max) {

@@ -68,7 +68,7 @@ Outcome<size_t> Authority::try_add_crls(std::string_view vo, const std::vector<G
         if (kept->revision != 0) {
             const auto before = read_grid_crls(as_text(kept->value), "the list that is kept");
             if (before && before->front().this_update > crl.this_update)
-                return failure(Errc::conflict, "the revocation list of {} is of {}, and one of {} is known",
+                return failure(Errc::denied, "the revocation list of {} is of {}, and one of {} is known",
                                crl.issuer_name, format_time(crl.this_update),
                                format_time(before->front().this_update));
         }

@@ -4,11 +4,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cda/sealed_key.h"
 #include "common/uuid.h"
 
 namespace xos {
 namespace {
 
+constexpr size_t kKeyFileMax = 4096;
 constexpr KeyRole kRoles[] = {KeyRole::vo, KeyRole::ca, KeyRole::registrar, KeyRole::host};
 
 const char* file_name(KeyRole role) {
@@ -52,9 +54,46 @@ Outcome<void> check_private(int directory, const std::string& path) {
     return {};
 }
 
+Outcome<std::string> read_key_file(int folder, const char* name) {
+    const UniqueFd file(openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (!file && errno == ENOENT) return failure(Errc::not_found, "there is no key file {}", name);
+    if (!file) return failure_errno(errno, "cannot open the key file {}", name);
+    struct stat status;
+    if (fstat(file.get(), &status) < 0) return failure_errno(errno, "cannot look at the key file {}", name);
+    if (!S_ISREG(status.st_mode) || (status.st_mode & 077) != 0)
+        return failure(Errc::denied, "the key file {} must be a file that only its owner may use: chmod 600",
+                       name);
+    std::string pem(kKeyFileMax, '\0');
+    const ssize_t size = pread(file.get(), pem.data(), pem.size(), 0);
+    if (size < 0) return failure_errno(errno, "cannot read the key file {}", name);
+    pem.resize(static_cast<size_t>(size));
+    return pem;
+}
+
+// Under another name first: whoever reads sees a whole file. Only with replace may there be one of that name:
+// of two who make a key at once, one fails.
+Outcome<void> write_key_file(int folder, const char* name, std::string_view pem, bool replace) {
+    const std::string temporary = compose("{}.{}", name, getpid());
+    unlinkat(folder, temporary.c_str(), 0);
+    const UniqueFd file(
+        openat(folder, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file) return failure_errno(errno, "cannot make the key file {}", name);
+    const auto put = [&] {
+        return replace ? renameat(folder, temporary.c_str(), folder, name)
+                       : linkat(folder, temporary.c_str(), folder, name, 0);
+    };
+    const bool written = write(file.get(), pem.data(), pem.size()) == static_cast<ssize_t>(pem.size()) &&
+                         fsync(file.get()) == 0 && put() == 0;
+    const int error = errno;
+    unlinkat(folder, temporary.c_str(), 0);
+    if (!written) return failure_errno(error, "cannot write the key file {}", name);
+    if (fsync(folder) < 0) return failure_errno(errno, "cannot sync the folder of the key file {}", name);
+    return {};
+}
+
 }  // namespace
 
-Outcome<KeyDirectory> KeyDirectory::open(const std::string& state) {
+Outcome<KeyDirectory> KeyDirectory::open(const std::string& state, std::string secret) {
     const UniqueFd parent = open_directory(AT_FDCWD, state.c_str());
     if (!parent)
         return failure_errno(
@@ -65,7 +104,7 @@ Outcome<KeyDirectory> KeyDirectory::open(const std::string& state) {
     UniqueFd keys = open_directory(parent.get(), "keys");
     if (!keys) return failure_errno(errno, "cannot open {}/keys", state);
     if (auto good = check_private(keys.get(), state + "/keys"); !good) return std::unexpected(good.error());
-    return KeyDirectory(std::move(keys));
+    return KeyDirectory(std::move(keys), state, std::move(secret));
 }
 
 Outcome<void> KeyDirectory::store(const std::string& vo_id, const VoKeys& keys, bool keep_vo_key) const {
@@ -75,7 +114,7 @@ Outcome<void> KeyDirectory::store(const std::string& vo_id, const VoKeys& keys, 
     if (!folder) return failure_errno(errno, "cannot open the directory of the keys of the VO {}", vo_id);
     for (const KeyRole role : kRoles) {
         if (role == KeyRole::vo && !keep_vo_key) continue;
-        if (auto stored = store_signing_key(folder.get(), file_name(role), key_of(keys, role)); !stored)
+        if (auto stored = store_key(folder.get(), file_name(role), key_of(keys, role)); !stored)
             return stored;
     }
     if (fsync(directory_.get()) < 0) return failure_errno(errno, "cannot sync the key directory");
@@ -106,7 +145,7 @@ Outcome<UniqueFd> KeyDirectory::open_folder(const std::string& vo_id) const {
 Outcome<SigningKey> KeyDirectory::load(const std::string& vo_id, KeyRole role) const {
     const auto folder = open_folder(vo_id);
     if (!folder) return std::unexpected(folder.error());
-    return load_signing_key(folder->get(), file_name(role));
+    return load_key(folder->get(), file_name(role));
 }
 
 Outcome<SigningKey> KeyDirectory::load_or_make(const std::string& vo_id, KeyRole role) const {
@@ -116,7 +155,7 @@ Outcome<SigningKey> KeyDirectory::load_or_make(const std::string& vo_id, KeyRole
     if (!folder) return std::unexpected(folder.error());
     auto made = SigningKey::generate();
     if (!made) return made;
-    if (auto stored = store_signing_key(folder->get(), file_name(role), *made); !stored)
+    if (auto stored = store_key(folder->get(), file_name(role), *made); !stored)
         return std::unexpected(stored.error());
     return made;
 }
@@ -127,6 +166,31 @@ Outcome<void> KeyDirectory::remove(const std::string& vo_id, KeyRole role) const
     if (unlinkat(folder->get(), file_name(role), 0) < 0 || fsync(folder->get()) < 0)
         return failure_errno(errno, "cannot remove the key file {} of the VO {}", file_name(role), vo_id);
     return {};
+}
+
+Outcome<void> KeyDirectory::store_key(int folder, const char* name, const SigningKey& key,
+                                      bool replace) const {
+    auto pem = key.to_pem();
+    if (!pem) return std::unexpected(pem.error());
+    const auto sealed = seal_key(*pem, secret_);
+    OPENSSL_cleanse(pem->data(), pem->size());
+    if (!sealed) return std::unexpected(sealed.error());
+    return write_key_file(folder, name, *sealed, replace);
+}
+
+Outcome<SigningKey> KeyDirectory::load_key(int folder, const char* name) const {
+    auto text = read_key_file(folder, name);
+    if (!text) return std::unexpected(text.error());
+    auto pem = open_sealed_key(*text, secret_);
+    if (!pem) return failure(pem.error().code, "key file {}: {}", name, pem.error().message);
+    auto key = SigningKey::from_pem(*pem);
+    OPENSSL_cleanse(pem->data(), pem->size());
+    if (!key) return failure(key.error().code, "key file {}: {}", name, key.error().message);
+    // a key of before there was a secret
+    if (!secret_.empty() && !is_sealed_key(*text))
+        if (auto stored = store_key(folder, name, *key, true); !stored)
+            return std::unexpected(stored.error());
+    return key;
 }
 
 void KeyDirectory::discard(const std::string& vo_id) const {

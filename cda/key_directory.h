@@ -1,5 +1,5 @@
 // Where the authority keeps private keys: DIRECTORY/keys/<VO id>/{vo,ca,registrar,host}.pem, one file a key,
-// mode 0600.
+// mode 0600, encrypted with the authority's secret.
 //
 // Owns: the directory's descriptor and the files' names. Process: xos-cda.
 // Trusts: the directory, once it is known to be this user's alone.
@@ -22,7 +22,8 @@ struct VoKeys {
 class KeyDirectory {
   public:
     // state must exist, belong to the caller and be closed to everybody else; keys/ is made in it.
-    static Outcome<KeyDirectory> open(const std::string& state);
+    // secret encrypts the keys (cda/sealed_key.h) where it is not empty.
+    static Outcome<KeyDirectory> open(const std::string& state, std::string secret = {});
 
     // Fresh keys, on disk when it answers; the VO key only with keep_vo_key. The VO's id is new, so nothing
     // can be overwritten.
@@ -35,12 +36,20 @@ class KeyDirectory {
     // Forgets keys that no VO came to use. What cannot be removed stays; it harms nobody.
     void discard(const std::string& vo_id) const;
 
+    const std::string& state() const { return state_; }
+    const std::string& secret() const { return secret_; }
+
   private:
-    explicit KeyDirectory(UniqueFd directory) : directory_(std::move(directory)) {}
+    KeyDirectory(UniqueFd directory, std::string state, std::string secret)
+        : directory_(std::move(directory)), state_(std::move(state)), secret_(std::move(secret)) {}
     Outcome<void> store(const std::string& vo_id, const VoKeys& keys, bool keep_vo_key) const;
     Outcome<UniqueFd> open_folder(const std::string& vo_id) const;
+    Outcome<void> store_key(int folder, const char* name, const SigningKey& key, bool replace = false) const;
+    // A key that lies there unencrypted although there is a secret is encrypted at this use.
+    Outcome<SigningKey> load_key(int folder, const char* name) const;
 
     UniqueFd directory_;
+    std::string state_, secret_;
 };
 
 }  // namespace xos

@@ -8,6 +8,7 @@
 
 #include "cda/commands.h"
 #include "cda/privileges.h"
+#include "cda/sealed_key.h"
 #include "common/registry/sqlite_registry.h"
 #include "libxos/names.h"
 
@@ -16,6 +17,13 @@ namespace {
 
 constexpr int kExitFailed = 1, kExitUsage = 2;
 
+// The installed authority always has one; another directory has what its owner names.
+Outcome<std::string> find_secret(const CommandLine& line) {
+    if (!line.secret.empty()) return read_secret_file(line.secret);
+    if (line.state.empty()) return read_secret();
+    return std::string();
+}
+
 Outcome<void> run(const CommandLine& line) {
     umask(077);
     std::signal(SIGPIPE, SIG_IGN);
@@ -23,7 +31,9 @@ Outcome<void> run(const CommandLine& line) {
         if (auto done = become_user(kAuthorityUser); !done) return done;
     prepare_openssl();
     const std::string state = line.state.empty() ? kAuthorityDir : line.state;
-    auto keys = KeyDirectory::open(state);
+    const auto secret = find_secret(line);
+    if (!secret) return std::unexpected(secret.error());
+    auto keys = KeyDirectory::open(state, *secret);
     if (!keys) return std::unexpected(keys.error());
     const auto registry = SqliteRegistry::open(state + "/registry.sqlite");
     if (!registry) return std::unexpected(registry.error());

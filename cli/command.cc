@@ -15,6 +15,7 @@ const std::map<std::string_view, const char*> kGroups = {
     {"group", "Groups of a VO (at its authority)"},
     {"resource", "Nodes of a VO: ask to join, join, leave, drain"},
     {"credential", "Credentials: request, issue, show"},
+    {"token", "JSON web tokens: exchanged for a credential"},
     {"policy", "Policies of a VO and of this node"},
     {"node", "This node: its state, its configuration"},
     {"session", "Sessions of VO users on this node"},

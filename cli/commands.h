@@ -12,6 +12,7 @@ void add_credential_destroy_command(CommandTable& table);
 void add_credential_request_command(CommandTable& table);
 void add_credential_show_command(CommandTable& table);
 void add_credential_verify_command(CommandTable& table);
+void add_enroll_commands(CommandTable& table);
 void add_issuer_commands(CommandTable& table);
 void add_job_commands(CommandTable& table);
 void add_job_run_commands(CommandTable& table);
@@ -22,11 +23,14 @@ void add_policy_commands(CommandTable& table);
 void add_policy_explain_command(CommandTable& table);
 void add_trust_commands(CommandTable& table);
 void add_logout_command(CommandTable& table);
+void add_token_commands(CommandTable& table);
 void add_whoami_command(CommandTable& table);
 
 // In the order of xos --help.
 inline constexpr void (*kCommands[])(CommandTable&) = {
+    add_enroll_commands,
     add_login_command,
+    add_token_commands,
     add_logout_command,
     add_whoami_command,
     add_credential_request_command,

@@ -44,7 +44,8 @@ Outcome<AgentCredential> find_own(SshAgent& agent, const std::string& login) {
     if (!credentials) return std::unexpected(credentials.error());
     AgentCredential* best = nullptr;
     for (AgentCredential& one : *credentials)
-        if (login_name(one.view.attributes) == login && (!best || one.view.not_after > best->view.not_after))
+        if (!one.view.grid && login_name(one.view.attributes) == login &&
+            (!best || one.view.not_after > best->view.not_after))
             best = &one;
     if (best) return std::move(*best);
     return failure(Errc::not_found,

@@ -11,6 +11,7 @@
 #include "common/ssh/ssh_cert.h"
 #include "common/ssh/wrapped_credential.h"
 #include "common/vo/bundle.h"
+#include "common/voms/proxy_chain.h"
 #include "libxos/names.h"
 
 namespace xos {
@@ -33,12 +34,14 @@ Outcome<void> check_member(const Bundle& bundle, const VerifiedCredential& crede
         return failure(Errc::denied, "the credential is of an earlier member of the name {}", login);
     if (member->suspended) return failure(Errc::denied, "{} is suspended", login);
     if (std::ranges::contains(bundle.revoked_serials, credential.serial) ||
-        credential.not_before < member->credentials_from)
+        credential.not_before + kCredentialBackdate < member->credentials_from)
         return failure(Errc::denied, "the credential {} of {} is revoked", credential.serial, login);
     return {};
 }
 
 Outcome<void> verify(const Bundle& bundle, const std::string& chain) {
+    if (is_voms_chain(chain))
+        return failure(Errc::denied, "a VOMS proxy is verified by the nodes that accept it, and by voms-verify");
     const auto now = current_time();
     const Bytes& ca = bundle.vo.ca_certificate;
     if (!is_proxy_chain(chain)) {
@@ -88,7 +91,9 @@ Outcome<int> run(const Options& options) {
     int status = kExitOk;
     for (const std::string& chain : *chains) {
         const auto view = read_credential(chain);
-        const std::string who = view ? login_name(view->attributes) : options.file;
+        const std::string who = view && !view->grid ? login_name(view->attributes)
+                                : options.agent     ? "a key of the ssh agent"
+                                                    : options.file;
         const auto good = verify(*bundle, chain);
         if (good)
             std::printf("%s: valid until %s\n", who.c_str(), expiry_text(*view, current_time()).c_str());

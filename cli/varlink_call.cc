@@ -63,7 +63,7 @@ std::unexpected<Failure> failure_of(const std::string& method, std::string_view 
 namespace {
 
 Outcome<ControlAnswer> ask(const std::string& method, const Json& parameters, UniqueFd fd,
-                        std::chrono::microseconds deadline, const std::string& address) {
+                           std::chrono::microseconds deadline, const std::string& address) {
     sd_varlink* raw = nullptr;
     int error = sd_varlink_connect_address(&raw, address.c_str());
     if (error < 0) return no_daemon(-error);
@@ -94,7 +94,7 @@ Outcome<ControlAnswer> ask(const std::string& method, const Json& parameters, Un
 }  // namespace
 
 Outcome<ControlAnswer> ask_node(const std::string& method, const Json& parameters,
-                             std::chrono::microseconds deadline, const std::string& address) {
+                                std::chrono::microseconds deadline, const std::string& address) {
     return ask(method, parameters, UniqueFd(), deadline, address);
 }
 

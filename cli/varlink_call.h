@@ -26,8 +26,8 @@ struct ControlAnswer {
 // The answer to method ("org.xtreemos.Job.ListJobs"). A varlink error becomes its message for people.
 // unavailable where no xosd answers at address.
 Outcome<ControlAnswer> ask_node(const std::string& method, const Json& parameters,
-                             std::chrono::microseconds deadline = kCallDeadline,
-                             const std::string& address = kControlSocket);
+                                std::chrono::microseconds deadline = kCallDeadline,
+                                const std::string& address = kControlSocket);
 
 // The same for a method that is passed a descriptor.
 Outcome<Json> call_node_with(const std::string& method, const Json& parameters, UniqueFd fd,

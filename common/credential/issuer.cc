@@ -4,6 +4,7 @@
 #include "common/credential/certificate.h"
 #include "common/credential/fingerprint.h"
 #include "common/credential/openssl_failure.h"
+#include "common/credential/request.h"
 #include "common/credential/xos_cert.h"
 #include "libxos/login_name.h"
 
@@ -121,6 +122,18 @@ Outcome<std::string> make_request(std::string_view login, const SigningKey& user
     const Bytes bytes(der, der + size);
     OPENSSL_free(der);
     return join_pem(bytes, kRequestLabel);
+}
+
+Outcome<std::array<uint8_t, 32>> read_request_key(std::string_view request_pem, std::string_view login) {
+    const auto request = read_request(request_pem, login);
+    if (!request) return std::unexpected(request.error());
+    EVP_PKEY* const key = X509_REQ_get0_pubkey(request->get());
+    std::array<uint8_t, 32> bytes;
+    size_t size = bytes.size();
+    if (EVP_PKEY_is_a(key, "ED25519") != 1 || EVP_PKEY_get_raw_public_key(key, bytes.data(), &size) != 1 ||
+        size != bytes.size())
+        return openssl_failure(Errc::invalid, "certificate request: expected an Ed25519 key");
+    return bytes;
 }
 
 Outcome<IssuedCredential> issue_credential(std::string_view request_pem, const XosAttributes& attributes,

@@ -109,14 +109,16 @@ Outcome<JobService::Owner> JobService::authorize(uint32_t uid, std::initializer_
 }
 
 bool JobService::has_credential(const Owner& owner, uint32_t uid, std::chrono::sys_seconds now) const {
-    return parts_.sessions.find_valid(uid, now, owner.vo->bundle.revoked_serials, owner.member->credentials_from) != nullptr ||
+    return parts_.sessions.find_valid(uid, now, owner.vo->bundle.revoked_serials,
+                                      owner.member->credentials_from) != nullptr ||
            (parts_.delegations != nullptr && parts_.delegations->find_valid(uid, now) != nullptr);
 }
 
 // A session's own first: it is the stronger proof that its owner is there.
 std::optional<JobCredential> JobService::find_credential(const Owner& owner, uint32_t uid) const {
     const auto now = now_seconds();
-    const LoginSession* session = parts_.sessions.find_valid(uid, now, owner.vo->bundle.revoked_serials, owner.member->credentials_from);
+    const LoginSession* session = parts_.sessions.find_valid(uid, now, owner.vo->bundle.revoked_serials,
+                                                             owner.member->credentials_from);
     if (session != nullptr) return JobCredential{session->chain, session->expires - now};
     const DelegatedCredential* delegated =
         parts_.delegations != nullptr ? parts_.delegations->find_valid(uid, now) : nullptr;

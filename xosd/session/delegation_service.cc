@@ -107,6 +107,8 @@ Outcome<ProxyDraft> DelegationService::draft(uint32_t uid, const VerifiedCredent
     const auto member = check_member_of(uid, now);
     if (!member) return std::unexpected(member.error());
     const TrustedVo* vo = trust_.find_uid(uid).first;
+    if (credential.grid)
+        return failure(Errc::denied, "a VOMS proxy is not delegated: log in with a credential of the VO");
     const auto grant = check_login(*vo, config_, (*member)->name, uid, credential, now);
     if (!grant) return std::unexpected(grant.error());
     auto key = SigningKey::generate();
