@@ -29,7 +29,9 @@ const sd_varlink_interface xos_interface_node = {
                 SD_VARLINK_SYMBOL_COMMENT(
                     "What both policies say of an action of a VO user, and why: here and now, or on another "
                     "node of the VO, or at another time (seconds since 1970)."),
-                &vl_method_Explain, SD_VARLINK_SYMBOL_COMMENT("What policies and members know of the node; memory in MiB, 0 and empty: not told."),
+                &vl_method_Explain,
+                SD_VARLINK_SYMBOL_COMMENT(
+                    "What policies and members know of the node; memory in MiB, 0 and empty: not told."),
                 &vl_method_Identify, SD_VARLINK_SYMBOL_COMMENT("Read the configuration again (root)."),
                 &vl_method_Reload,
                 SD_VARLINK_SYMBOL_COMMENT(

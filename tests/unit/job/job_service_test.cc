@@ -88,7 +88,7 @@ TEST_CASE_METHOD(Fixture, "who may run a job") {
     SECTION("of a VO that ends") {
         physics.bundle.serial = 8;
         physics.bundle.vo.serial = 2;
-        physics.bundle.vo.not_after = now_seconds() + std::chrono::seconds(1);
+        physics.bundle.vo.not_after = now_seconds() + std::chrono::seconds(2);
         physics.bundle.not_after = physics.bundle.vo.not_after;
         REQUIRE(trust.apply(physics.seal(), ""));
         REQUIRE(run_until([&] { return now_seconds() >= physics.bundle.vo.not_after; }));
