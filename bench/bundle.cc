@@ -1,13 +1,13 @@
-// What a VO's size costs: its bundle in bytes, and a node's way from asking a web server for it to answering for its
-// members; then what one member more costs.
+// What a VO's size costs: its bundle in bytes, and a node's way from asking a web server for it to answering
+// for its members; then what one member more costs.
 //
 //   bundle [POPULATION..]     10000, 100000 and 1000000 by default; needs root, changes nothing outside its
 //   own namespace; state lies in memory, so that disks do not take part
 //
 // The bundle is served by busybox httpd, compressed, and fetched by the real fetcher. "taken" is xosd's part
-// (signatures, every record checked in a thread, uid ledger, database), "published" the writing of the accounts file by
-// its child, "first answer" the first getpwnam of a member after that. A turn of the loop is what everything else on
-// the node waits for at most.
+// (signatures, every record checked in a thread, uid ledger, database), "published" the writing of the
+// accounts file by its child, "first answer" the first getpwnam of a member after that. A turn of the loop is
+// what everything else on the node waits for at most.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <nss.h>
@@ -125,7 +125,8 @@ class WebServer {
         pid_ = fork();
         if (pid_ < 0) die("cannot fork");
         if (pid_ == 0) {
-            execlp("busybox", "busybox", "httpd", "-f", "-p", ("127.0.0.1:" + port_).c_str(), "-h", kWeb, nullptr);
+            execlp("busybox", "busybox", "httpd", "-f", "-p", ("127.0.0.1:" + port_).c_str(), "-h", kWeb,
+                   nullptr);
             _exit(127);
         }
         std::this_thread::sleep_for(std::chrono::milliseconds(300));
@@ -208,13 +209,15 @@ double look_up_ms(LookUp look_up, const std::string& name, uint32_t uid) {
     char buffer[1024];
     int error = 0;
     const auto start = Clock::now();
-    if (look_up(name.c_str(), &entry, buffer, sizeof buffer, &error) != NSS_STATUS_SUCCESS || entry.pw_uid != uid)
+    if (look_up(name.c_str(), &entry, buffer, sizeof buffer, &error) != NSS_STATUS_SUCCESS ||
+        entry.pw_uid != uid)
         die(name + " has no account");
     return milliseconds_since(start);
 }
 
 // One member more, as an authority would say it.
-std::string make_delta(const Bundle& base, const Member& added, const Keys& keys, const std::string& statement) {
+std::string make_delta(const Bundle& base, const Member& added, const Keys& keys,
+                       const std::string& statement) {
     BundleDelta delta{.vo = base.vo,
                       .since = base.serial,
                       .serial = base.serial + 1,
@@ -244,7 +247,8 @@ Prepared prepare(uint32_t count) {
     start = Clock::now();
     made.packed = must(compress_text(made.whole));
     std::printf("%7u members: %.2f MB sealed in %.0f ms, %.2f MB compressed in %.0f ms\n", count,
-                megabytes(made.whole.size()), sealed_ms, megabytes(made.packed.size()), milliseconds_since(start));
+                megabytes(made.whole.size()), sealed_ms, megabytes(made.packed.size()),
+                milliseconds_since(start));
     start = Clock::now();
     const Member added{.name = user_name(count + 1),
                        .number = count + 1,
@@ -252,8 +256,8 @@ Prepared prepare(uint32_t count) {
                        .groups = {group_name(kGroups)},
                        .roles = {}};
     made.delta = make_delta(content, added, keys, statement);
-    std::printf("           delta of one member: %zu bytes, %zu compressed, made in %.0f ms\n", made.delta.size(),
-                must(compress_text(made.delta)).size(), milliseconds_since(start));
+    std::printf("           delta of one member: %zu bytes, %zu compressed, made in %.0f ms\n",
+                made.delta.size(), must(compress_text(made.delta)).size(), milliseconds_since(start));
     made.fingerprint = key_fingerprint(keys.vo.public_bytes());
     return made;
 }
@@ -264,12 +268,14 @@ void measure_node(uint32_t count, LookUp look_up, const WebServer& server, const
     double ms = node.follow(server.url(), fingerprint);
     double turn = node.longest_turn;
     const double first = look_up_ms(look_up, user_name(count) + "@physics", 0x71000000 + count);
-    std::printf("           fetched, taken, published in %.0f ms (longest turn of the loop %.0f ms), first answer "
-                "after %.3f ms more\n",
-                ms, turn, first);
+    std::printf(
+        "           fetched, taken, published in %.0f ms (longest turn of the loop %.0f ms), first answer "
+        "after %.3f ms more\n",
+        ms, turn, first);
     ms = node.refresh();
-    std::printf("           the same again, from a server without conditional requests: %.0f ms (turn %.0f ms)\n", ms,
-                node.longest_turn);
+    std::printf(
+        "           the same again, from a server without conditional requests: %.0f ms (turn %.0f ms)\n", ms,
+        node.longest_turn);
     const double settled = memory_of("VmRSS:");
     const double peak = memory_of("VmHWM:");
     if (rename("/run/web/delta", "/run/web/bundle") != 0) die("cannot serve the delta");
@@ -277,12 +283,14 @@ void measure_node(uint32_t count, LookUp look_up, const WebServer& server, const
     turn = node.longest_turn;
     look_up_ms(look_up, user_name(count + 1) + "@physics", 0x71000000 + count + 1);
     std::printf("           delta fetched, taken, published in %.0f ms (turn %.0f ms)\n", ms, turn);
-    std::printf("           memory of the daemon: %.0f MB before, %.0f MB after, peak %.0f MB; with the delta peak "
-                "%.0f MB\n",
-                before, settled, peak, memory_of("VmHWM:"));
+    std::printf(
+        "           memory of the daemon: %.0f MB before, %.0f MB after, peak %.0f MB; with the delta peak "
+        "%.0f MB\n",
+        before, settled, peak, memory_of("VmHWM:"));
     const auto start = Clock::now();
     TrustStore again(node.loop, node.database, node.ledger, node.config);
-    if (auto loaded = again.load(); !loaded || again.find("physics") == nullptr) die("it does not load again");
+    if (auto loaded = again.load(); !loaded || again.find("physics") == nullptr)
+        die("it does not load again");
     std::printf("           read back at a start in %.0f ms\n", milliseconds_since(start));
 }
 

@@ -20,8 +20,8 @@
 #include "cda/vo_registry.h"
 #include "cda/voms_content.h"
 #include "common/credential/xos_cert.h"
-#include "common/vo/node_request.h"
 #include "common/vo/bundle_delta.h"
+#include "common/vo/node_request.h"
 
 namespace xos {
 
@@ -106,15 +106,17 @@ class Authority {
 
     // The bundle file, freshly signed, valid for the VO's bundle_lifetime from now.
     Outcome<std::string> export_bundle(std::string_view name, std::chrono::sys_seconds now);
-    // What changed since the content serial since, likewise; the whole bundle where that is not known any more.
+    // What changed since the content serial since, likewise; the whole bundle where that is not known any
+    // more.
     Outcome<std::string> export_delta(std::string_view name, uint64_t since, std::chrono::sys_seconds now);
     Outcome<void> set_policy(std::string_view vo, std::string_view text);
 
-    // The parts of these, for who keeps what was read. The record and serial of now; Errc::denied where the VO has
-    // ended.
+    // The parts of these, for who keeps what was read. The record and serial of now; Errc::denied where the
+    // VO has ended.
     Outcome<std::pair<VoIdentity, uint64_t>> read_state(std::string_view name, std::chrono::sys_seconds now);
     Outcome<VoContent> read_content(const VoIdentity& identity, std::chrono::sys_seconds now);
-    // All that changed since; dates, digest and policy's form are the caller's. Errc::not_found: read the whole.
+    // All that changed since; dates, digest and policy's form are the caller's. Errc::not_found: read the
+    // whole.
     Outcome<BundleDelta> read_delta(const VoIdentity& identity, uint64_t since);
     Outcome<std::string> seal(const VoIdentity& identity, const Bundle& bundle);
     Outcome<std::string> seal(const VoIdentity& identity, const BundleDelta& delta);

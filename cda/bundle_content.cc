@@ -34,11 +34,13 @@ Outcome<void> note_change(std::string_view key, const std::optional<std::string>
     const std::string name(key.substr(std::min(key.size(), sort.size() + 1)));
     if (sort == "member") {
         if (value)
-            return add_record(*value, [block](const JsonNode& node) { return read_member(node, block); }, delta.members);
+            return add_record(
+                *value, [block](const JsonNode& node) { return read_member(node, block); }, delta.members);
         delta.members_gone.push_back(name);
     } else if (sort == "group") {
         if (value)
-            return add_record(*value, [block](const JsonNode& node) { return read_group(node, block); }, delta.groups);
+            return add_record(
+                *value, [block](const JsonNode& node) { return read_group(node, block); }, delta.groups);
         delta.groups_gone.push_back(name);
     } else if (sort == "node") {
         if (value) return add_record(*value, read_node, delta.nodes);

@@ -13,7 +13,8 @@ constexpr size_t kBodiesMax = 64;  // kept of one issue: the whole and the diffe
 // Unique for content, VO record and dates; safe inside the quotes of an ETag.
 std::string make_tag(const VoContent& content) {
     const std::string print = sha256_fingerprint(as_bytes(content.identity.statement));
-    std::string tag = compose("{}.{}.", content.bundle.serial, content.bundle.issued.time_since_epoch().count());
+    std::string tag =
+        compose("{}.{}.", content.bundle.serial, content.bundle.issued.time_since_epoch().count());
     for (const char c : print.substr(7, 16)) tag += c == '+' || c == '/' ? '_' : c;
     return tag;
 }

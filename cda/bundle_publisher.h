@@ -1,8 +1,9 @@
 // Bundles as a web server hands them out: full or as the difference since a serial, compressed, with an ETag.
 //
-// Owns: which of these an answer is, and the last signed bundle of each VO, made again when its content has changed
-// or half of its life is over. Process: xos-cda serve. Trusts: the Authority; nothing in a request.
-// It holds a VO's content and keeps it current by the authority's log of changes; bodies are kept until the next issue.
+// Owns: which of these an answer is, and the last signed bundle of each VO, made again when its content has
+// changed or half of its life is over. Process: xos-cda serve. Trusts: the Authority; nothing in a request.
+// It holds a VO's content and keeps it current by the authority's log of changes; bodies are kept until the
+// next issue.
 #pragma once
 
 #include <chrono>
@@ -41,9 +42,9 @@ class BundlePublisher {
     struct Issue {
         VoContent content;
         ContentDigest digest{};
-        std::string tag;                            // names content and dates, the same for every body of them
-        std::map<uint64_t, std::string> bodies;     // by since; 0 is the whole
-        std::map<uint64_t, std::string> packed;     // the same, compressed
+        std::string tag;                         // names content and dates, the same for every body of them
+        std::map<uint64_t, std::string> bodies;  // by since; 0 is the whole
+        std::map<uint64_t, std::string> packed;  // the same, compressed
     };
 
     Outcome<Issue*> find_issue(std::string_view vo, std::chrono::sys_seconds now);

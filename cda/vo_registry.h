@@ -74,8 +74,8 @@ class VoRegistry {
     // Erases revocations of certificates that ended before since, as changes of the content like any other.
     Outcome<void> prune_revoked(std::string_view vo, std::chrono::sys_seconds since);
 
-    // The keys ("member/user1", below vo/NAME/) that changed after the content serial since, up to and including serial, each once.
-    // Errc::not_found: the log does not reach back so far.
+    // The keys ("member/user1", below vo/NAME/) that changed after the content serial since, up to and
+    // including serial, each once. Errc::not_found: the log does not reach back so far.
     Outcome<std::vector<std::string>> list_changes(std::string_view vo, uint64_t since, uint64_t serial);
 
     // What lies under such a key; nothing: it is gone.

@@ -41,7 +41,8 @@ Outcome<void> check_member(const Bundle& bundle, const VerifiedCredential& crede
 
 Outcome<void> verify(const Bundle& bundle, const std::string& chain) {
     if (is_voms_chain(chain))
-        return failure(Errc::denied, "a VOMS proxy is verified by the nodes that accept it, and by voms-verify");
+        return failure(Errc::denied,
+                       "a VOMS proxy is verified by the nodes that accept it, and by voms-verify");
     const auto now = current_time();
     const Bytes& ca = bundle.vo.ca_certificate;
     if (!is_proxy_chain(chain)) {

@@ -29,7 +29,7 @@ struct CredentialView {
     std::string fingerprint;
     std::chrono::sys_seconds not_before, not_after;
     std::optional<ProxyView> proxy = std::nullopt;
-    std::string chain_pem = {};  // all that was read; public
+    std::string chain_pem = {};                     // all that was read; public
     std::optional<GridClaims> grid = std::nullopt;  // of a VOMS proxy: shown by grid_view.h
 
     // Of the proxy, where there is one.

@@ -137,8 +137,9 @@ void add_resource_commands(CommandTable& table) {
              [options] { return request(*options); })
         .required("VO", options->vo, "")
         .option("-o,--output", options->output, "file for the request; - (the default) is standard output")
-        .option("--name", options->name,
-                "what members give to ssh; where absent, as xos-node.yaml(5) and the machine say, like the rest")
+        .option(
+            "--name", options->name,
+            "what members give to ssh; where absent, as xos-node.yaml(5) and the machine say, like the rest")
         .option("--site", options->site, "where it stands")
         .option("--tag", options->tags, "what it is good for; may be repeated")
         .option("--cpus", options->cpus, "processors")

@@ -82,23 +82,26 @@ std::vector<std::string> warnings_of(const TrustedView& vo, std::chrono::sys_sec
     if (now >= vo.ends) {
         warnings.push_back(compose("the VO ended at {}: nobody of it may log in", format_time(vo.ends)));
     } else if (now >= vo.stale + vo.grace) {
-        warnings.push_back(compose("the bundle expired {} ago: nobody of the VO may log in until there is a newer one",
-                                   format_age(now - vo.stale)));
+        warnings.push_back(
+            compose("the bundle expired {} ago: nobody of the VO may log in until there is a newer one",
+                    format_age(now - vo.stale)));
     } else if (now >= vo.stale) {
-        warnings.push_back(compose("the bundle expired {} ago: it is borne for {} more", format_age(now - vo.stale),
-                                   format_age(vo.stale + vo.grace - now)));
+        warnings.push_back(compose("the bundle expired {} ago: it is borne for {} more",
+                                   format_age(now - vo.stale), format_age(vo.stale + vo.grace - now)));
     } else if (is_old(vo, now)) {
-        warnings.push_back(compose("the bundle is {} old and expires in {}: get a newer one", format_age(now - vo.issued),
-                                   format_age(vo.stale - now)));
+        warnings.push_back(compose("the bundle is {} old and expires in {}: get a newer one",
+                                   format_age(now - vo.issued), format_age(vo.stale - now)));
     }
     if (!vo.failure.empty())
-        warnings.push_back(compose("fetching fails for {}: {}", format_age(now - vo.failing_since), vo.failure));
+        warnings.push_back(
+            compose("fetching fails for {}: {}", format_age(now - vo.failing_since), vo.failure));
     return warnings;
 }
 
 std::string format_trusted(const TrustedView& vo, std::chrono::sys_seconds now) {
     std::string text = compose(
-        "{}\n  fingerprint: {}\n  serial:      {}\n  members:     {}\n  uids from:   {}\n  bundle of:   {} ({} old)\n"
+        "{}\n  fingerprint: {}\n  serial:      {}\n  members:     {}\n  uids from:   {}\n  bundle of:   {} "
+        "({} old)\n"
         "  bundle till: {}\n  VO till:     {}\n",
         vo.vo, vo.fingerprint, vo.serial, vo.members, vo.uid_base, format_time(vo.issued),
         format_age(now - vo.issued), format_time(vo.stale), format_time(vo.ends));

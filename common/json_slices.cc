@@ -33,7 +33,8 @@ size_t end_of_string(std::string_view text, size_t at) {
     return std::string_view::npos;
 }
 
-// One value from the front of text; empty where there is none. Brackets are counted, not matched: who reads it does.
+// One value from the front of text; empty where there is none. Brackets are counted, not matched: who reads
+// it does.
 std::string_view take_value(std::string_view& text) {
     skip_space(text);
     size_t at = 0, depth = 0;

@@ -1,8 +1,9 @@
-// Large JSON cut into its parts without reading them: a list of a million records is read one by one, in the memory of
-// one.
+// Large JSON cut into its parts without reading them: a list of a million records is read one by one, in the
+// memory of one.
 //
-// Owns: where a value of an object or array begins and ends. Process: programs only. Pure. Trusts: nothing; what a
-// slice holds is checked when Json::parse() reads it, and all that lies between slices is checked here.
+// Owns: where a value of an object or array begins and ends. Process: programs only. Pure. Trusts: nothing;
+// what a slice holds is checked when Json::parse() reads it, and all that lies between slices is checked
+// here.
 #pragma once
 
 #include <string>
@@ -18,8 +19,8 @@ struct JsonField {
     std::string_view value;  // JSON text of one value, if it is JSON
 };
 
-// The fields of the object that text is, in their order; views into text. Errc::invalid: no object, a key twice or with
-// an escape, more than 64 fields. what names the text in messages.
+// The fields of the object that text is, in their order; views into text. Errc::invalid: no object, a key
+// twice or with an escape, more than 64 fields. what names the text in messages.
 Outcome<std::vector<JsonField>> slice_object(std::string_view text, std::string_view what);
 // The value under key; nothing where there is none.
 const JsonField* find_field(const std::vector<JsonField>& fields, std::string_view key);

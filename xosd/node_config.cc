@@ -130,8 +130,8 @@ Outcome<NodeConfig> parse_node_config(std::string_view text, std::string_view pa
     auto root = parse_yaml(text, path);
     if (!root) return std::unexpected(root.error());
     if (root->IsNull()) return config;
-    if (auto keys = check_keys(path, *root,
-                               {"policy", "home", "shell", "manage-sshd", "bundles", "node", "voms"});
+    if (auto keys =
+            check_keys(path, *root, {"policy", "home", "shell", "manage-sshd", "bundles", "node", "voms"});
         !keys)
         return std::unexpected(keys.error());
     if (auto home = read_path(path, (*root)["home"], config.home_root); !home)

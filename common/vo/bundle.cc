@@ -39,13 +39,13 @@ Outcome<std::vector<Member>> read_each_member(const std::vector<JsonField>& cont
     }
 }
 
-// vo is believed by now, and content is signed by its registrar. The members are read one by one: as one JSON value
-// they would take several times the memory of all else.
+// vo is believed by now, and content is signed by its registrar. The members are read one by one: as one JSON
+// value they would take several times the memory of all else.
 Outcome<Bundle> read_content(std::string_view payload, VoRecord vo) {
     const auto fields = slice_object(payload, "bundle's content");
     if (!fields) return std::unexpected(fields.error());
-    const auto json = Json::parse(join_fields(*fields, "members"), {.bytes = kBundleMax, .depth = kContentDepth},
-                                  "bundle's content");
+    const auto json = Json::parse(join_fields(*fields, "members"),
+                                  {.bytes = kBundleMax, .depth = kContentDepth}, "bundle's content");
     if (!json) return std::unexpected(json.error());
     const JsonNode root = json->root();
     Bundle bundle;
@@ -62,8 +62,7 @@ Outcome<Bundle> read_content(std::string_view payload, VoRecord vo) {
     first.take(bundle.groups, read_groups(root, "groups", vo.block_size));
     first.take(bundle.revoked_serials, read_texts(root, "revoked", kRevokedMax, 40));
     first.take(bundle.policy, read_policy(root));
-    first.take(bundle.revoked_identities,
-               read_identities(root, "revoked_identities", kRevokedIdentitiesMax));
+    first.take(bundle.revoked_identities, read_identities(root, "revoked_identities", kRevokedIdentitiesMax));
     if (const auto voms = root.find("voms")) first.take(bundle.voms, read_voms_trust(*voms));
     first.take(bundle.crls, read_der_list(root, "crls", kCrlsMax, kCrlMax));
     first.take(bundle.nodes, read_nodes(root, "nodes"));
@@ -108,10 +107,12 @@ std::string write_content(const Bundle& bundle, Json policy) {
 Outcome<Bundle> open_bundle(std::string_view bytes, std::string_view pinned_fingerprint,
                             std::chrono::sys_seconds now, std::chrono::seconds grace) {
     if (bytes.size() > kBundleMax)
-        return failure(Errc::invalid, "bundle: {} bytes are more than the {} allowed", bytes.size(), kBundleMax);
+        return failure(Errc::invalid, "bundle: {} bytes are more than the {} allowed", bytes.size(),
+                       kBundleMax);
     const auto fields = slice_object(bytes, "bundle");
     if (!fields) return std::unexpected(fields.error());
-    const auto json = Json::parse(join_fields(*fields, "content"), {.bytes = 4 * kVoPayloadMax, .depth = 3}, "bundle");
+    const auto json =
+        Json::parse(join_fields(*fields, "content"), {.bytes = 4 * kVoPayloadMax, .depth = 3}, "bundle");
     if (!json) return std::unexpected(json.error());
     const JsonNode root = json->root();
     if (auto good = root.object({"xos-bundle", "vo_key", "vo"}); !good) return std::unexpected(good.error());
@@ -121,7 +122,8 @@ Outcome<Bundle> open_bundle(std::string_view bytes, std::string_view pinned_fing
     if (!vo) return std::unexpected(vo.error());
     const JsonField* const content_field = find_field(*fields, "content");
     if (content_field == nullptr) return failure(Errc::invalid, "bundle: the key \"content\" is missing");
-    auto content = open_statement_text(content_field->value, kContentType, vo->registrar_key, kBundleMax, "bundle");
+    auto content =
+        open_statement_text(content_field->value, kContentType, vo->registrar_key, kBundleMax, "bundle");
     if (!content) return std::unexpected(content.error());
     auto bundle = read_content(*content, *std::move(vo));
     if (!bundle) return std::unexpected(bundle.error());
@@ -135,8 +137,8 @@ Outcome<std::string> seal_bundle(const Bundle& bundle, std::string_view vo_state
     if (auto good = check_bundle(bundle); !good) return std::unexpected(good.error());
     const auto policy = write_policy(bundle.policy);
     if (!policy) return std::unexpected(policy.error());
-    return seal_file(bundle.vo, vo_statement, vo_key, "xos-bundle", "content",
-                     write_content(bundle, *policy), kContentType, registrar_key);
+    return seal_file(bundle.vo, vo_statement, vo_key, "xos-bundle", "content", write_content(bundle, *policy),
+                     kContentType, registrar_key);
 }
 
 }  // namespace xos

@@ -70,7 +70,8 @@ Outcome<BundleDelta> read_delta(std::string_view payload, VoRecord vo) {
     if (const auto voms = root.find("voms")) first.take(delta.voms, read_voms(*voms));
     if (root.find("crls")) first.take(delta.crls, read_der_list(root, "crls", kCrlsMax, kCrlMax));
     if (first) return first.get();
-    if (id != delta.vo.id) return root.invalid(compose("vo: it belongs to another VO than {}", delta.vo.name));
+    if (id != delta.vo.id)
+        return root.invalid(compose("vo: it belongs to another VO than {}", delta.vo.name));
     if (delta.serial < delta.since) return root.invalid("serial: it leads back to an older content");
     if (delta.not_after <= delta.issued || delta.not_after - delta.issued > delta.vo.bundle_lifetime)
         return root.invalid("not_after: it lasts longer than the VO record allows, or not at all");
@@ -224,8 +225,9 @@ Outcome<Bundle> open_update(std::string_view bytes, std::string_view pinned_fing
     const auto delta = open_delta(bytes, pinned_fingerprint, now);
     if (!delta) return std::unexpected(delta.error());
     if (base == nullptr)
-        return failure(Errc::conflict, "this is a delta since serial {} of VO {}: the whole bundle comes first",
-                       delta->since, delta->vo.name);
+        return failure(Errc::conflict,
+                       "this is a delta since serial {} of VO {}: the whole bundle comes first", delta->since,
+                       delta->vo.name);
     return apply_delta(*base, *delta);
 }
 

@@ -1,8 +1,9 @@
 // The difference between two contents of a VO, as a signed statement: what changed since a serial.
 //
-// Owns: the file format, its signatures and how a difference is applied. Pure apart from OpenSSL. Process: programs
-// only. Trusts: the VO key whose fingerprint the caller pins, and nothing else; what comes out of applying it must have
-// the digest that the registrar signed, so a difference fits one base and leads to one content.
+// Owns: the file format, its signatures and how a difference is applied. Pure apart from OpenSSL. Process:
+// programs only. Trusts: the VO key whose fingerprint the caller pins, and nothing else; what comes out of
+// applying it must have the digest that the registrar signed, so a difference fits one base and leads to one
+// content.
 //
 //     {"xos-bundle-delta":1, "vo_key":base64url, "vo":JWS by the VO key, "delta":JWS by the registrar key}
 //
@@ -67,7 +68,8 @@ Bundle merge_delta(Bundle base, const BundleDelta& delta);
 // Errc::conflict: base is of another serial or another VO, or what comes out has not the signed digest.
 Outcome<Bundle> apply_delta(Bundle base, const BundleDelta& delta);
 
-// A bundle's or a delta's file, over base, which may be null. Errc::conflict: a delta that does not start from base.
+// A bundle's or a delta's file, over base, which may be null. Errc::conflict: a delta that does not start
+// from base.
 Outcome<Bundle> open_update(std::string_view bytes, std::string_view pinned_fingerprint, const Bundle* base,
                             std::chrono::sys_seconds now);
 

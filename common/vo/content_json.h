@@ -1,8 +1,9 @@
-// What the two files of a VO, bundle and delta, are made of: the VO record's statement in front, lists of records,
-// validity.
+// What the two files of a VO, bundle and delta, are made of: the VO record's statement in front, lists of
+// records, validity.
 //
-// Owns: the reading and writing of these parts. Pure apart from OpenSSL. Process: programs only; for bundle.cc and
-// bundle_delta.cc. Trusts: the pinned fingerprint; values are checked, records against their own rules only.
+// Owns: the reading and writing of these parts. Pure apart from OpenSSL. Process: programs only; for
+// bundle.cc and bundle_delta.cc. Trusts: the pinned fingerprint; values are checked, records against their
+// own rules only.
 #pragma once
 
 #include <chrono>
@@ -25,17 +26,19 @@ inline constexpr size_t kGroupsMax = kBlockSizeMax / 4;
 inline constexpr size_t kRevokedMax = 1 << 20;
 inline constexpr size_t kContentDepth = 4 + kPolicyDepth;
 
-// The VO record of a file's root {"vo_key":…, "vo":…}. Errc::invalid: not by the pinned key. what names the file.
+// The VO record of a file's root {"vo_key":…, "vo":…}. Errc::invalid: not by the pinned key. what names the
+// file.
 Outcome<VoRecord> open_vo_part(const JsonNode& root, std::string_view pinned_fingerprint,
                                std::string_view what);
-// {FORMAT:1, "vo_key":…, "vo":STATEMENT, PART:JWS of payload}; checks that record is what the statement says and names
-// registrar_key.
+// {FORMAT:1, "vo_key":…, "vo":STATEMENT, PART:JWS of payload}; checks that record is what the statement says
+// and names registrar_key.
 Outcome<std::string> seal_file(const VoRecord& record, std::string_view vo_statement,
                                std::span<const uint8_t, 32> vo_key, const char* format, const char* part,
                                std::string_view payload, std::string_view type,
                                const SigningKey& registrar_key);
 
-// Errc::denied: at the time now, VO or statement have not begun or are over, the statement by more than grace.
+// Errc::denied: at the time now, VO or statement have not begun or are over, the statement by more than
+// grace.
 Outcome<void> check_validity(const VoRecord& vo, std::chrono::sys_seconds issued,
                              std::chrono::sys_seconds not_after, std::chrono::sys_seconds now,
                              std::chrono::seconds grace);

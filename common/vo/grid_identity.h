@@ -12,7 +12,7 @@
 
 namespace xos {
 
-inline constexpr size_t kDnMax = 512;               // bytes of one distinguished name
+inline constexpr size_t kDnMax = 512;  // bytes of one distinguished name
 inline constexpr size_t kIdentitiesPerMemberMax = 16;
 
 // "/DC=org/DC=example/CN=User One": what X509_NAME_oneline(3) and VOMS write.

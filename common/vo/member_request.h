@@ -23,7 +23,7 @@ namespace xos {
 inline constexpr size_t kNonceMax = 64;                 // characters
 inline constexpr size_t kRequestPemMax = 8 * 1024;      // bytes; a request for an Ed25519 key has some 300
 inline constexpr size_t kMemberRequestMax = 32 * 1024;  // bytes of the whole JSON
-inline constexpr size_t kTokenTextMax = 16 * 1024;          // bytes of a JSON web token
+inline constexpr size_t kTokenTextMax = 16 * 1024;      // bytes of a JSON web token
 
 enum class MemberAction { credential, leave };
 

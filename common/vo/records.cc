@@ -148,9 +148,8 @@ bool is_web_url(std::string_view text) {
     else
         return false;
     if (text.empty() || text.front() == '/' || text.front() == ':') return false;
-    return std::ranges::all_of(text, [](char c) {
-        return c > ' ' && c <= '~' && !std::string_view("\"'\\<>`{}|^#@").contains(c);
-    });
+    return std::ranges::all_of(
+        text, [](char c) { return c > ' ' && c <= '~' && !std::string_view("\"'\\<>`{}|^#@").contains(c); });
 }
 
 bool is_https_url(std::string_view text) {
@@ -209,8 +208,7 @@ Outcome<void> check_bundle(const Bundle& bundle) {
                                identity.subject, owner->second);
     std::unordered_set<std::string_view> nodes;
     for (const NodeRecord& node : bundle.nodes)
-        if (!nodes.insert(node.name).second)
-            return failure(Errc::invalid, "node {}: there twice", node.name);
+        if (!nodes.insert(node.name).second) return failure(Errc::invalid, "node {}: there twice", node.name);
     for (const std::string& serial : bundle.revoked_serials)
         if (!is_certificate_serial(serial))
             return failure(Errc::invalid, "VO {}: a revoked serial is not lower-case hexadecimal",
@@ -248,8 +246,7 @@ Outcome<Ed25519Public> read_public_key(const JsonNode& node, const char* key) {
     const auto bytes = read_bytes(node, key, std::tuple_size<Ed25519Public>());
     if (!bytes) return std::unexpected(bytes.error());
     Ed25519Public out;
-    if (bytes->size() != out.size())
-        return node.invalid(compose("{}: expected 32 bytes in base64url", key));
+    if (bytes->size() != out.size()) return node.invalid(compose("{}: expected 32 bytes in base64url", key));
     std::ranges::copy(*bytes, out.begin());
     return out;
 }

@@ -44,9 +44,9 @@ struct VoRecord {
     Bytes ca_certificate;              // DER, not looked at here
     Ed25519Public registrar_key{};     // signs the content
     std::chrono::seconds bundle_lifetime{86400};  // 1 minute .. 30 days
-    std::string authority;             // is_https_url(): where members enrol and get credentials; may be empty
-    std::string authority_pin;         // key_fingerprint() form: SHA-256 of the authority's TLS key (SPKI, DER)
-    std::vector<std::string> mirrors;  // is_web_url(): where bundles lie besides the authority
+    std::string authority;      // is_https_url(): where members enrol and get credentials; may be empty
+    std::string authority_pin;  // key_fingerprint() form: SHA-256 of the authority's TLS key (SPKI, DER)
+    std::vector<std::string> mirrors;      // is_web_url(): where bundles lie besides the authority
     std::optional<Ed25519Public> host_ca;  // signs the SSH host certificates of the VO's nodes
     bool dissolved = false;                // the VO's last word: nobody is a member any more
 
@@ -107,8 +107,8 @@ Json write_group(const Group& group);
 Outcome<Group> read_group(const JsonNode& node, uint32_t block_size);
 
 bool is_certificate_serial(std::string_view text);  // 2..40 lower-case hex digits, an even number
-// https://HOST[:PORT][/PATH] of printable ASCII without spaces, quotes, backslashes, user names or fragments, at
-// most kUrlMax bytes. A web URL may begin with http:// too: what is fetched there is signed.
+// https://HOST[:PORT][/PATH] of printable ASCII without spaces, quotes, backslashes, user names or fragments,
+// at most kUrlMax bytes. A web URL may begin with http:// too: what is fetched there is signed.
 bool is_https_url(std::string_view text);
 bool is_web_url(std::string_view text);
 

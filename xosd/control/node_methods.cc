@@ -64,7 +64,8 @@ Outcome<ControlReply> explain_decision(const Daemon& daemon, const Json& paramet
     const TrustedVo* vo = name ? daemon.trust->find(name->vo) : nullptr;
     if (vo == nullptr) return failure(Errc::not_found, "{} is not of a VO that this node accepts", *login);
     if (vo->bundle.vo.dissolved)
-        return failure(Errc::denied, "VO {} was dissolved by its manager: nobody is a member of it", name->vo);
+        return failure(Errc::denied, "VO {} was dissolved by its manager: nobody is a member of it",
+                       name->vo);
     const Member* member = vo->find_member(name->user);
     if (member == nullptr)
         return failure(Errc::not_found, "{} is not a member of VO {}", name->user, name->vo);

@@ -46,7 +46,8 @@ Outcome<std::string> read_fingerprint(const JsonNode& root) {
     if (!given || !given->is_string()) return "";
     auto fingerprint = given->string(128);
     if (fingerprint && !fingerprint->empty() && !is_key_fingerprint(*fingerprint))
-        return failure(Errc::invalid, "'{}' is no fingerprint: expected SHA256: and 43 characters", *fingerprint);
+        return failure(Errc::invalid, "'{}' is no fingerprint: expected SHA256: and 43 characters",
+                       *fingerprint);
     return fingerprint;
 }
 

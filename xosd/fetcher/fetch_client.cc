@@ -50,7 +50,8 @@ int prepare_spawn(SpawnSettings& settings, int socket, int body) {
     for (const int fd : {STDIN_FILENO, STDOUT_FILENO})
         if (const int error = posix_spawn_file_actions_addopen(&settings.actions, fd, "/dev/null", O_RDWR, 0))
             return error;
-    if (const int error = posix_spawn_file_actions_adddup2(&settings.actions, socket, kFetchSocket)) return error;
+    if (const int error = posix_spawn_file_actions_adddup2(&settings.actions, socket, kFetchSocket))
+        return error;
     return posix_spawn_file_actions_adddup2(&settings.actions, body, kFetchBody);
 }
 
@@ -63,12 +64,14 @@ struct FetchClient::Child {
     EventSource on_end, on_deadline;
 
     void kill() const {
-        // fails only where it has ended already; not pidfd_send_signal(3): glibc 2.41 declares it without C linkage
+        // fails only where it has ended already; not pidfd_send_signal(3): glibc 2.41 declares it without C
+        // linkage
         if (pidfd) syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
     }
     void reap() {
         siginfo_t info{};
-        while (pidfd && waitid(P_PIDFD, static_cast<id_t>(pidfd.get()), &info, WEXITED) != 0 && errno == EINTR) {
+        while (pidfd && waitid(P_PIDFD, static_cast<id_t>(pidfd.get()), &info, WEXITED) != 0 &&
+               errno == EINTR) {
         }
         pidfd.reset();
     }
@@ -99,7 +102,8 @@ Outcome<Fetched> FetchClient::Child::result() {
     return Fetched{*std::move(answer), std::move(body)};
 }
 
-FetchClient::FetchClient(EventLoop& loop, FetcherOptions options) : loop_(loop), options_(std::move(options)) {}
+FetchClient::FetchClient(EventLoop& loop, FetcherOptions options)
+    : loop_(loop), options_(std::move(options)) {}
 
 FetchClient::~FetchClient() {
     for (const auto& [id, child] : running_) {
@@ -110,7 +114,8 @@ FetchClient::~FetchClient() {
 
 void FetchClient::fetch(FetchRequest request, Done done) {
     waiting_.push_back({std::move(request), std::move(done)});
-    if (auto source = loop_.after(std::chrono::microseconds(0), [this] { pump(); })) pump_ = *std::move(source);
+    if (auto source = loop_.after(std::chrono::microseconds(0), [this] { pump(); }))
+        pump_ = *std::move(source);
 }
 
 void FetchClient::pump() {
@@ -157,12 +162,13 @@ Outcome<void> FetchClient::start(const FetchRequest& request, Child& child) {
     SpawnSettings settings;
     if (const int error = prepare_spawn(settings, theirs.get(), body.get()))
         return failure_errno(error, "cannot start {}", options_.program);
-    std::string path = options_.program, uid = std::to_string(options_.uid), gid = std::to_string(options_.gid);
+    std::string path = options_.program, uid = std::to_string(options_.uid),
+                gid = std::to_string(options_.gid);
     char* const arguments[] = {path.data(), uid.data(), gid.data(), nullptr};
     char* const environment[] = {nullptr};
     int pidfd = -1;
-    if (const int error = pidfd_spawn(&pidfd, path.c_str(), &settings.actions, &settings.attributes, arguments,
-                                      environment))
+    if (const int error = pidfd_spawn(&pidfd, path.c_str(), &settings.actions, &settings.attributes,
+                                      arguments, environment))
         return failure_errno(error, "cannot start {}", path);
     child.pidfd.reset(pidfd);
     return {};
@@ -174,7 +180,8 @@ void FetchClient::end(uint64_t id) {
     child.reap();
     auto result = child.result();
     if (!waiting_.empty())
-        if (auto source = loop_.after(std::chrono::microseconds(0), [this] { pump(); })) pump_ = *std::move(source);
+        if (auto source = loop_.after(std::chrono::microseconds(0), [this] { pump(); }))
+            pump_ = *std::move(source);
     child.done(std::move(result));
 }
 

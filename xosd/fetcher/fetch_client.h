@@ -1,7 +1,8 @@
-// The daemon's way to the web: one sandboxed process a fetch, with a deadline; what it fetched is a sealed memory file.
+// The daemon's way to the web: one sandboxed process a fetch, with a deadline; what it fetched is a sealed
+// memory file.
 //
-// Owns: the processes, their sockets and memory files. Process: xosd, in its loop. Trusts: the program at the path that
-// it is given; of its answers the grammar, of what it fetched nothing.
+// Owns: the processes, their sockets and memory files. Process: xosd, in its loop. Trusts: the program at the
+// path that it is given; of its answers the grammar, of what it fetched nothing.
 #pragma once
 
 #include <sys/types.h>
@@ -22,8 +23,8 @@ namespace xos {
 inline constexpr char kFetchUser[] = "_xos-fetch";  // made by the package
 
 struct FetcherOptions {
-    std::string program;    // xos-fetch
-    uid_t uid = 0;          // that it takes; 0 is refused by it
+    std::string program;  // xos-fetch
+    uid_t uid = 0;        // that it takes; 0 is refused by it
     gid_t gid = 0;
     size_t running_max = 4;  // processes at a time; others wait
 };

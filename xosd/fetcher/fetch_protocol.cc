@@ -107,7 +107,8 @@ std::string encode_fetch_answer(const Outcome<FetchAnswer>& answer) {
         std::string_view name = kCodes[0].name;
         for (const CodeName& code : kCodes)
             if (code.code == answer.error().code) name = code.name;
-        object.set("code", Json::string(name)).set("message", Json::string(printable(answer.error().message)));
+        object.set("code", Json::string(name))
+            .set("message", Json::string(printable(answer.error().message)));
     }
     return object.build().format();
 }

@@ -1,8 +1,8 @@
-// What xosd and its fetcher say to each other: one request, one answer, each one packet; the body goes into a memory
-// file that xosd made.
+// What xosd and its fetcher say to each other: one request, one answer, each one packet; the body goes into a
+// memory file that xosd made.
 //
-// Owns: the encoding in both directions and the limits. Pure. Process: xosd and xos-fetch. Trusts: nothing. xosd reads
-// what a fetcher that was taken over may have sent.
+// Owns: the encoding in both directions and the limits. Pure. Process: xosd and xos-fetch. Trusts: nothing.
+// xosd reads what a fetcher that was taken over may have sent.
 #pragma once
 
 #include <chrono>
@@ -27,11 +27,11 @@ enum class TlsCheck {
 };
 
 struct FetchRequest {
-    std::string url;             // is_web_url()
+    std::string url;  // is_web_url()
     // of what the asker has: If-None-Match, If-Modified-Since; may be empty
     std::string etag = {}, modified = {};
     TlsCheck tls = TlsCheck::ordinary;
-    std::string pin = {};  // key_fingerprint() form, of the server's SPKI
+    std::string pin = {};               // key_fingerprint() form, of the server's SPKI
     uint64_t max = 0;                   // bytes of the body, decompressed
     std::chrono::seconds deadline{60};  // for all of it
 
@@ -39,8 +39,8 @@ struct FetchRequest {
 };
 
 struct FetchAnswer {
-    bool unchanged = false;      // 304: no body
-    uint64_t bytes = 0;          // of the body
+    bool unchanged = false;  // 304: no body
+    uint64_t bytes = 0;      // of the body
     // as the server gave them; empty where it gave none, or none that is fit to be sent back
     std::string etag = {}, modified = {};
 
@@ -50,7 +50,8 @@ struct FetchAnswer {
 std::string encode_fetch_request(const FetchRequest& request);
 Outcome<FetchRequest> decode_fetch_request(std::string_view packet);
 
-// A failure's code: unavailable (server away, wrong status), denied (TLS), timeout, invalid (what came is no good).
+// A failure's code: unavailable (server away, wrong status), denied (TLS), timeout, invalid (what came is no
+// good).
 std::string encode_fetch_answer(const Outcome<FetchAnswer>& answer);
 // A malformed packet is Errc::unavailable, too.
 Outcome<FetchAnswer> decode_fetch_answer(std::string_view packet);

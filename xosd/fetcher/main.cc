@@ -20,7 +20,8 @@ namespace xos {
 namespace {
 
 constexpr char kUsage[] =
-    "usage: xos-fetch UID GID, with a SOCK_SEQPACKET socket as descriptor 3 and a file as 4 (xosd starts it)\n";
+    "usage: xos-fetch UID GID, with a SOCK_SEQPACKET socket as descriptor 3 and a file as 4 (xosd starts "
+    "it)\n";
 constexpr char kCertificates[] = "/etc/ssl/certs/ca-certificates.crt";
 constexpr size_t kCertificatesMax = 4 * 1024 * 1024;
 
@@ -44,7 +45,8 @@ Outcome<FetchAnswer> serve(uid_t uid, gid_t gid) {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return failure(Errc::unavailable, "the fetcher cannot start libcurl");
     if (auto walled = enter_fetch_sandbox(uid, gid, kBundleMax); !walled)
-        return failure(Errc::unavailable, "the fetcher cannot give up its rights: {}", walled.error().message);
+        return failure(Errc::unavailable, "the fetcher cannot give up its rights: {}",
+                       walled.error().message);
     if (got <= 0) return failure(Errc::unavailable, "the fetcher was asked for nothing");
     const auto request = decode_fetch_request({packet.data(), static_cast<size_t>(got)});
     if (!request) return std::unexpected(request.error());
@@ -71,7 +73,8 @@ int main(int argc, char** argv) {
     try {
         answer = xos::encode_fetch_answer(xos::serve(*uid, *gid));
     } catch (const std::exception&) {
-        answer = xos::encode_fetch_answer(xos::failure(xos::Errc::unavailable, "the fetcher has no memory left"));
+        answer =
+            xos::encode_fetch_answer(xos::failure(xos::Errc::unavailable, "the fetcher has no memory left"));
     }
     _exit(send(xos::kFetchSocket, answer.data(), answer.size(), MSG_NOSIGNAL) < 0 ? 1 : 0);
 }

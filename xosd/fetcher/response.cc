@@ -16,7 +16,8 @@ constexpr size_t kLocationMax = 2048;
 constexpr int kWindowLogMax = 27;  // 128 MiB, what zstd's own decoder takes without being asked
 
 std::string_view trim(std::string_view text) {
-    while (!text.empty() && (text.back() == '\r' || text.back() == '\n' || text.back() == ' ' || text.back() == '\t'))
+    while (!text.empty() &&
+           (text.back() == '\r' || text.back() == '\n' || text.back() == ' ' || text.back() == '\t'))
         text.remove_suffix(1);
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
     return text;

@@ -1,7 +1,7 @@
 // What a web server sends, read with caps: the header's lines and the body, plain or zstd.
 //
-// Owns: the few fields that matter, and the decompression. Pure but for the writer that is handed in. Process: xos-fetch.
-// Trusts: nothing.
+// Owns: the few fields that matter, and the decompression. Pure but for the writer that is handed in.
+// Process: xos-fetch. Trusts: nothing.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,8 @@ inline constexpr size_t kResponseHeaderMax = 64 * 1024;  // bytes of all lines
 
 class ResponseHeader {
   public:
-    // One line, with or without its end. A status line begins a new header. false: more than kResponseHeaderMax bytes.
+    // One line, with or without its end. A status line begins a new header. false: more than
+    // kResponseHeaderMax bytes.
     bool add(std::string_view line);
 
     int status = 0;  // 0: none yet

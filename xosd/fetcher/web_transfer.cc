@@ -69,7 +69,8 @@ Outcome<std::string> resolve(const Place& place) {
     const size_t before = entry.size();
     for (const addrinfo* at = list.get(); at != nullptr; at = at->ai_next) {
         char text[NI_MAXHOST];
-        if (getnameinfo(at->ai_addr, at->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST) != 0) continue;
+        if (getnameinfo(at->ai_addr, at->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST) != 0)
+            continue;
         if (entry.size() != before) entry += ',';
         entry += at->ai_family == AF_INET6 ? compose("[{}]", std::string_view(text)) : std::string(text);
     }
@@ -86,7 +87,8 @@ struct Transfer {
 size_t take_header(char* data, size_t size, size_t count, void* self) {
     Transfer& transfer = *static_cast<Transfer*>(self);
     if (transfer.header.add({data, size * count})) return size * count;
-    transfer.failed = Failure{Errc::invalid, compose("its header has more than {} bytes", kResponseHeaderMax)};
+    transfer.failed =
+        Failure{Errc::invalid, compose("its header has more than {} bytes", kResponseHeaderMax)};
     return 0;
 }
 
@@ -95,7 +97,8 @@ size_t take_body(char* data, size_t size, size_t count, void* self) {
     if (transfer.header.status != 200) {
         transfer.ignored += size * count;
         if (transfer.ignored <= kPageMax) return size * count;
-        transfer.failed = Failure{Errc::unavailable, compose("it answers with status {} and an endless page", transfer.header.status)};
+        transfer.failed = Failure{Errc::unavailable, compose("it answers with status {} and an endless page",
+                                                             transfer.header.status)};
         return 0;
     }
     if (!transfer.header.encoding.empty() && transfer.header.encoding != "zstd" &&
@@ -214,7 +217,10 @@ Outcome<FetchAnswer> fetch(const FetchRequest& request, const WebCertificates& c
     if (!place) return std::unexpected(place.error());
     for (int redirects = 0;; ++redirects) {
         Transfer transfer{
-            {}, ResponseBody(request.max, [body](std::string_view bytes) { return write_all(body, bytes); }), {}, 0};
+            {},
+            ResponseBody(request.max, [body](std::string_view bytes) { return write_all(body, bytes); }),
+            {},
+            0};
         const auto left = duration_cast<milliseconds>(end - steady_clock::now());
         if (left.count() <= 0) return failure(Errc::timeout, "{}: the server is too slow", place->url);
         if (auto done = get(*place, request, certificates, left, transfer); !done)
@@ -226,12 +232,14 @@ Outcome<FetchAnswer> fetch(const FetchRequest& request, const WebCertificates& c
             return FetchAnswer{header.status == 304, transfer.body.size(), header.etag, header.modified};
         }
         if (header.status < 300 || header.status > 399 || header.location.empty())
-            return failure(Errc::unavailable, "{}: the server answers with status {}", place->url, header.status);
+            return failure(Errc::unavailable, "{}: the server answers with status {}", place->url,
+                           header.status);
         if (redirects == kRedirectsMax)
             return failure(Errc::unavailable, "{}: more than {} redirects", request.url, kRedirectsMax);
         auto next = find_place(place->url, header.location);
         if (!next || next->scheme != place->scheme)
-            return failure(Errc::denied, "{}: it redirects to another scheme, which is not followed", place->url);
+            return failure(Errc::denied, "{}: it redirects to another scheme, which is not followed",
+                           place->url);
         place = std::move(next);
     }
 }

@@ -15,8 +15,9 @@ struct WebCertificates {
     std::string pem;  // of all CAs, concatenated
 };
 
-// Reads what FetchRequest asks for; its body goes to the descriptor body, from where that stands. Follows 3 redirects,
-// to the same scheme only. Failures as encode_fetch_answer() knows them; the message names the URL.
+// Reads what FetchRequest asks for; its body goes to the descriptor body, from where that stands. Follows 3
+// redirects, to the same scheme only. Failures as encode_fetch_answer() knows them; the message names the
+// URL.
 Outcome<FetchAnswer> fetch(const FetchRequest& request, const WebCertificates& certificates, int body);
 
 }  // namespace xos

@@ -1,8 +1,9 @@
 // One thread beside the daemon's loop, for work that only computes: opening a bundle of a million members.
 //
-// Owns: the thread and its queue. Process: xosd. Trusts: its work to touch nothing that the loop touches. The thread
-// is started with the first work, so that a small node has none, and takes no signal. Children that are forked
-// meanwhile see memory and malloc in order (glibc sees to that); what they call of OpenSSL has been loaded before.
+// Owns: the thread and its queue. Process: xosd. Trusts: its work to touch nothing that the loop touches. The
+// thread is started with the first work, so that a small node has none, and takes no signal. Children that
+// are forked meanwhile see memory and malloc in order (glibc sees to that); what they call of OpenSSL has
+// been loaded before.
 #pragma once
 
 #include <condition_variable>
@@ -29,9 +30,9 @@ class Background {
     Background(const Background&) = delete;
     Background& operator=(const Background&) = delete;
 
-    // Runs work in the thread, after what was handed in before; done is called once, from the loop: with its answer, or
-    // with Errc::timeout once limit has passed since this call. A thread cannot be ended: late work goes on to its end,
-    // unheeded. What both share is held by both, as a shared_ptr.
+    // Runs work in the thread, after what was handed in before; done is called once, from the loop: with its
+    // answer, or with Errc::timeout once limit has passed since this call. A thread cannot be ended: late
+    // work goes on to its end, unheeded. What both share is held by both, as a shared_ptr.
     void run(std::string about, std::chrono::seconds limit, Work work, Done done);
     // Destroys what holds there, in the thread: a million records take their time.
     void drop(std::shared_ptr<const void> holds);

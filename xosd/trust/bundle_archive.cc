@@ -62,7 +62,8 @@ void BundleArchive::remove_orphans() {
     if (!directory) return;
     while (const dirent* entry = readdir(directory.get())) {
         const std::string_view name = entry->d_name;
-        if (name.starts_with(kFilePrefix) && !names.contains(name)) unlink((directory_ + "/" + entry->d_name).c_str());
+        if (name.starts_with(kFilePrefix) && !names.contains(name))
+            unlink((directory_ + "/" + entry->d_name).c_str());
     }
 }
 
@@ -74,8 +75,8 @@ Outcome<std::vector<ArchivedVo>> BundleArchive::list() {
         const auto row = select->step();
         if (!row) return std::unexpected(row.error());
         if (!*row) return all;
-        all.push_back({std::string(select->text(0)), std::string(select->text(1)), std::string(select->text(2)),
-                       std::string(select->text(3))});
+        all.push_back({std::string(select->text(0)), std::string(select->text(1)),
+                       std::string(select->text(2)), std::string(select->text(3))});
     }
 }
 
@@ -120,8 +121,8 @@ Outcome<void> BundleArchive::note_seen(const Bundle& content) {
         "INSERT INTO seen_serial (vo_id, vo_serial, serial, issued) VALUES (?1, ?2, ?3, ?4)"
         " ON CONFLICT (vo_id) DO UPDATE SET vo_serial = ?2, serial = ?3, issued = ?4");
     if (!seen) return std::unexpected(seen.error());
-    return seen->run(content.vo.id, static_cast<int64_t>(content.vo.serial), static_cast<int64_t>(content.serial),
-                     content.issued.time_since_epoch().count());
+    return seen->run(content.vo.id, static_cast<int64_t>(content.vo.serial),
+                     static_cast<int64_t>(content.serial), content.issued.time_since_epoch().count());
 }
 
 Outcome<void> BundleArchive::put_whole(const std::string& vo, const std::string& fingerprint,
@@ -159,7 +160,8 @@ Outcome<void> BundleArchive::set_url(const std::string& vo, const std::string& u
 }
 
 Outcome<void> BundleArchive::remove(const std::string& vo) {
-    for (const char* sql : {"DELETE FROM bundle_delta WHERE vo = ?1", "DELETE FROM trusted_vo WHERE vo = ?1"}) {
+    for (const char* sql :
+         {"DELETE FROM bundle_delta WHERE vo = ?1", "DELETE FROM trusted_vo WHERE vo = ?1"}) {
         auto remove = database_.prepare(sql);
         if (!remove) return std::unexpected(remove.error());
         if (auto done = remove->run(vo); !done) return done;
@@ -168,7 +170,8 @@ Outcome<void> BundleArchive::remove(const std::string& vo) {
 }
 
 Outcome<bool> BundleArchive::wants_whole(const std::string& vo) {
-    auto select = database_.prepare("SELECT count(*), coalesce(sum(length(delta)), 0) FROM bundle_delta WHERE vo = ?1");
+    auto select =
+        database_.prepare("SELECT count(*), coalesce(sum(length(delta)), 0) FROM bundle_delta WHERE vo = ?1");
     if (!select) return std::unexpected(select.error());
     if (auto bound = select->bind(vo); !bound) return std::unexpected(bound.error());
     const auto row = select->step();

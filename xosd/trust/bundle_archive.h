@@ -1,8 +1,9 @@
 // The bundles that a node has taken, as they came: the last whole one of each VO and the deltas since.
 //
-// Owns: the tables of followed VOs, deltas and seen serials in the state database, and the files of large bundles
-// beside it. Process: xosd. Trusts: nothing in them when they are read: each is verified again.
-// A change is inside the caller's transaction. A file is written before the row that names it, and removed after.
+// Owns: the tables of followed VOs, deltas and seen serials in the state database, and the files of large
+// bundles beside it. Process: xosd. Trusts: nothing in them when they are read: each is verified again. A
+// change is inside the caller's transaction. A file is written before the row that names it, and removed
+// after.
 #pragma once
 
 #include <cstdint>

@@ -8,8 +8,9 @@
 namespace xos {
 namespace {
 
-constexpr auto kFirstDelay = std::chrono::milliseconds(500);  // after a start of the daemon: at most, jittered
-constexpr double kJitter = 0.2;                               // of the interval, to both sides
+constexpr auto kFirstDelay =
+    std::chrono::milliseconds(500);  // after a start of the daemon: at most, jittered
+constexpr double kJitter = 0.2;      // of the interval, to both sides
 
 std::chrono::sys_seconds now_seconds() {
     return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
@@ -29,9 +30,9 @@ struct BundleFollower::Attempt {
     std::string vo, fingerprint, url;
     std::vector<std::string> sources;
     size_t at = 0;
-    bool whole = false;         // no difference, no conditions
-    bool unverified = false;    // TLS without a check, for a VO whose pin is not known yet
-    std::string source;         // that answered
+    bool whole = false;                  // no difference, no conditions
+    bool unverified = false;             // TLS without a check, for a VO whose pin is not known yet
+    std::string source;                  // that answered
     std::optional<Failure> failed = {};  // of the first source, which counts
     std::function<void(Outcome<std::string>)> taken = {};  // of a first time
 };
@@ -69,7 +70,8 @@ void BundleFollower::forget(std::string_view vo) {
     if (const auto found = followed_.find(vo); found != followed_.end()) {
         const std::vector<Done> waiting = std::move(found->second.waiting);
         followed_.erase(found);
-        for (const Done& done : waiting) done(failure(Errc::not_found, "VO {} is not trusted here any more", vo));
+        for (const Done& done : waiting)
+            done(failure(Errc::not_found, "VO {} is not trusted here any more", vo));
     }
 }
 
@@ -97,7 +99,8 @@ void BundleFollower::schedule(const std::string& vo, std::chrono::milliseconds d
 void BundleFollower::refresh(const std::string& vo, Done done) {
     const auto found = followed_.find(vo);
     if (found == followed_.end())
-        return done(failure(Errc::not_found, "VO {} is not followed by a URL here: see 'xos vo trusted'", vo));
+        return done(
+            failure(Errc::not_found, "VO {} is not followed by a URL here: see 'xos vo trusted'", vo));
     found->second.waiting.push_back(std::move(done));
     ask(vo);
 }
@@ -168,7 +171,8 @@ void BundleFollower::ask_source(const AttemptPtr& attempt) {
 void BundleFollower::take_answer(const AttemptPtr& attempt, Outcome<Fetched> fetched) {
     if (!attempt->vo.empty() && !followed_.contains(attempt->vo)) return;  // forgotten meanwhile
     if (!fetched) {
-        // a first time: the certificate may be the authority's own, whose key the VO record in the bundle names
+        // a first time: the certificate may be the authority's own, whose key the VO record in the bundle
+        // names
         if (attempt->vo.empty() && fetched.error().code == Errc::denied && !attempt->unverified) {
             attempt->unverified = true;
             attempt->failed = fetched.error();
@@ -182,7 +186,8 @@ void BundleFollower::take_answer(const AttemptPtr& attempt, Outcome<Fetched> fet
     if (!mapped) return next_source(attempt, mapped.error());
     const auto holder = std::make_shared<MappedBytes>(*std::move(mapped));
     const bool was_delta = is_delta(holder->text());
-    trust_.take({holder, holder->text()}, attempt->fingerprint, attempt->vo, attempt->vo.empty() ? attempt->url : "",
+    trust_.take({holder, holder->text()}, attempt->fingerprint, attempt->vo,
+                attempt->vo.empty() ? attempt->url : "",
                 [this, attempt, answer = fetched->answer, was_delta](Outcome<TakenBundle> taken) {
                     take_outcome(attempt, answer, was_delta, std::move(taken));
                 });
@@ -195,8 +200,8 @@ void BundleFollower::take_outcome(const AttemptPtr& attempt, const FetchAnswer& 
         return ask_source(attempt);
     }
     if (!taken)
-        return next_source(attempt, Failure{taken.error().code,
-                                            compose("{}: {}", attempt->source, taken.error().message)});
+        return next_source(
+            attempt, Failure{taken.error().code, compose("{}: {}", attempt->source, taken.error().message)});
     const std::string vo = taken->vo->bundle.vo.name;
     if (attempt->vo.empty()) {
         if (attempt->unverified && !is_url_of(attempt->url, taken->vo->bundle.vo.authority)) {

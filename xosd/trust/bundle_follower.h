@@ -1,7 +1,7 @@
 // Keeps the bundles of VOs current: asks each VO's URL now and then, its mirrors where that fails.
 //
-// Owns: when which server is asked, what is known of its health. Process: xosd, in its loop. Trusts: nothing that a
-// server sends: TrustStore takes or refuses it. The last good bundle is kept whatever happens here.
+// Owns: when which server is asked, what is known of its health. Process: xosd, in its loop. Trusts: nothing
+// that a server sends: TrustStore takes or refuses it. The last good bundle is kept whatever happens here.
 #pragma once
 
 #include <chrono>
@@ -38,8 +38,8 @@ class BundleFollower {
 
     // Follows every VO of the TrustStore that has a URL.
     Outcome<void> start();
-    // Fetches the bundle at url, takes it under fingerprint and follows it from then on. taken: its name; the VO's
-    // accounts are visible.
+    // Fetches the bundle at url, takes it under fingerprint and follows it from then on. taken: its name; the
+    // VO's accounts are visible.
     void follow(const std::string& url, const std::string& fingerprint,
                 std::function<void(Outcome<std::string>)> taken);
     // Asks now. Errc::not_found: the VO is not followed by a URL.

@@ -29,10 +29,11 @@ struct BundleUpdate {
     std::string name, fingerprint;
     std::shared_ptr<const TrustedVo> base = nullptr;  // that was there when it was made; null for a first one
     std::shared_ptr<TrustedVo> vo = nullptr;          // uid base not set yet
-    std::vector<uint32_t> fresh = {};  // indexes of members that base has not, or under another name or number
-    std::string bytes = {};            // to store; empty where file is set
-    std::string file = {};             // the name of a file that was written in directory, synced
-    std::string digest = {};           // of the bytes; of a delta's none
+    std::vector<uint32_t> fresh =
+        {};                   // indexes of members that base has not, or under another name or number
+    std::string bytes = {};   // to store; empty where file is set
+    std::string file = {};    // the name of a file that was written in directory, synced
+    std::string digest = {};  // of the bytes; of a delta's none
     bool is_delta = false;
     bool accounts_changed = true;
     bool unchanged = false;  // content and dates are base's: nothing to store
@@ -45,8 +46,8 @@ struct UpdateRequest {
     PinnedVos pinned;
 };
 
-// Refused: another fingerprint than the pinned one, what open_update() refuses, a policy that is not understood, a
-// member with a local user's name.
+// Refused: another fingerprint than the pinned one, what open_update() refuses, a policy that is not
+// understood, a member with a local user's name.
 Outcome<BundleUpdate> prepare_update(std::string_view bytes, const UpdateRequest& request,
                                      std::chrono::sys_seconds now);
 

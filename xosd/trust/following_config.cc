@@ -50,7 +50,8 @@ Outcome<FollowingConfig> read_following_config(std::string_view file, const YAML
                   {"grace", seconds(0), std::chrono::days(30), "0 to 30d, such as 10m", config.grace},
                   {"deadline", seconds(1), std::chrono::hours(1), "1s to 1h, such as 5m", config.deadline}};
     for (const auto& field : fields)
-        if (auto read = read_duration(file, section[field.key], field.min, field.max, field.what, field.into); !read)
+        if (auto read = read_duration(file, section[field.key], field.min, field.max, field.what, field.into);
+            !read)
             return std::unexpected(read.error());
     return config;
 }

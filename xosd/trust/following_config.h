@@ -15,8 +15,9 @@ class Node;
 namespace xos {
 
 struct FollowingConfig {
-    std::chrono::seconds interval{30};   // between two questions to a server; 1 s .. 1 day, jittered by a fifth
-    std::chrono::seconds grace{600};     // for how long after its end a bundle is borne; 0 .. 30 days
+    std::chrono::seconds interval{
+        30};                          // between two questions to a server; 1 s .. 1 day, jittered by a fifth
+    std::chrono::seconds grace{600};  // for how long after its end a bundle is borne; 0 .. 30 days
     std::chrono::seconds deadline{300};  // of one fetch; 1 s .. 1 hour
 };
 

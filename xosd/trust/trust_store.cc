@@ -84,8 +84,8 @@ UpdateRequest TrustStore::make_request(std::string fingerprint, std::string vo) 
 }
 
 void TrustStore::take(Bytes bytes, std::string fingerprint, std::string vo, std::string url, Taken taken) {
-    auto task = std::make_shared<Task>(std::move(bytes), std::move(fingerprint), std::move(vo), std::move(url),
-                                       std::move(taken));
+    auto task = std::make_shared<Task>(std::move(bytes), std::move(fingerprint), std::move(vo),
+                                       std::move(url), std::move(taken));
     tasks_.push_back(std::move(task));
     if (!busy_) start_next();
 }
@@ -151,7 +151,8 @@ Outcome<void> TrustStore::check_base(const BundleUpdate& update) const {
     const auto found = vos_.find(update.name);
     const std::shared_ptr<const TrustedVo> now = found == vos_.end() ? nullptr : found->second;
     if (now == update.base) return {};
-    return failure(Errc::conflict, "VO {} has changed here while its bundle was opened: try again", update.name);
+    return failure(Errc::conflict, "VO {} has changed here while its bundle was opened: try again",
+                   update.name);
 }
 
 Outcome<void> TrustStore::check_newer(const TrustedVo& next) {
@@ -190,13 +191,15 @@ Outcome<void> TrustStore::record_slice(Task& task) {
     for (; task.recorded < end; ++task.recorded) {
         const Member& member = next.bundle.members[task.update.fresh[task.recorded]];
         const LedgerMember record{vo.id, member.number, member.id, login_name(member, next)};
-        if (auto recorded = ledger_.record(next.uid_of(member), record, *task.local); !recorded) return recorded;
+        if (auto recorded = ledger_.record(next.uid_of(member), record, *task.local); !recorded)
+            return recorded;
     }
     return {};
 }
 
-// A bundle of up to kSlice new members gets its ids and is stored in one transaction. Of a larger one that is refused
-// in the end, ids of its first members stay recorded: they are what the VO's registrar signed, and no other's.
+// A bundle of up to kSlice new members gets its ids and is stored in one transaction. Of a larger one that is
+// refused in the end, ids of its first members stay recorded: they are what the VO's registrar signed, and no
+// other's.
 Outcome<bool> TrustStore::advance(Task& task) {
     if (auto same = check_base(task.update); !same) return std::unexpected(same.error());
     auto transaction = Transaction::begin(database_);
@@ -213,8 +216,9 @@ Outcome<void> TrustStore::store(const Task& task) {
     const BundleUpdate& update = task.update;
     const Bundle& content = update.vo->bundle;
     const bool renewal = update.base && update.base->bundle.serial == content.serial;
-    if (auto put = update.is_delta ? archive_.add_delta(update.name, update.bytes, content.serial, renewal)
-                                   : archive_.put_whole(update.name, update.fingerprint, update.bytes, update.file);
+    if (auto put = update.is_delta
+                       ? archive_.add_delta(update.name, update.bytes, content.serial, renewal)
+                       : archive_.put_whole(update.name, update.fingerprint, update.bytes, update.file);
         !put)
         return put;
     if (!task.url.empty())
@@ -227,7 +231,8 @@ Outcome<TakenBundle> TrustStore::finish(Task& task) {
     if (update.unchanged) {
         if (auto same = check_base(update); !same) return std::unexpected(same.error());
         if (!task.url.empty())
-            if (auto noted = archive_.set_url(update.name, task.url); !noted) return std::unexpected(noted.error());
+            if (auto noted = archive_.set_url(update.name, task.url); !noted)
+                return std::unexpected(noted.error());
         if (!update.digest.empty()) vos_[update.name]->source_digest = update.digest;
         return TakenBundle{update.base.get(), true, false};
     }

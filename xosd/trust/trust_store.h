@@ -3,8 +3,8 @@
 // Owns: the pinned fingerprints and last bundles (BundleArchive); the accounts file through its writer.
 // Process: xosd. Trusts: bundles verified by prepare_update() against the pin; the uid ledger for ids.
 // A bundle is durable before anything of it is visible. At a start the visible is made again from the
-// durable. Bundles are opened in a thread; uids are recorded a slice at a time; what is left for the loop is one
-// transaction and one swap of pointers.
+// durable. Bundles are opened in a thread; uids are recorded a slice at a time; what is left for the loop is
+// one transaction and one swap of pointers.
 #pragma once
 
 #include <deque>
@@ -60,10 +60,11 @@ class TrustStore {
     // The member with this uid on the node, and its VO; nulls where it is nobody's.
     std::pair<const TrustedVo*, const Member*> find_uid(uint32_t uid) const;
 
-    // Takes a bundle or delta: durable when taken is called, visible when publish() is done. fingerprint may be empty
-    // for a VO that is followed already; vo, where not empty, is the name that it must have; url, where not empty, is
-    // noted as where the VO is followed. Refused: another fingerprint than the pinned one, a serial older than
-    // seen, a delta for another base (Errc::conflict), a uid clash. One after the other, in order.
+    // Takes a bundle or delta: durable when taken is called, visible when publish() is done. fingerprint may
+    // be empty for a VO that is followed already; vo, where not empty, is the name that it must have; url,
+    // where not empty, is noted as where the VO is followed. Refused: another fingerprint than the pinned
+    // one, a serial older than seen, a delta for another base (Errc::conflict), a uid clash. One after the
+    // other, in order.
     void take(Bytes bytes, std::string fingerprint, std::string vo, std::string url, Taken taken);
     // The same at once, in the caller's time: for tests and measurements.
     Outcome<const TrustedVo*> apply(std::string_view bytes, std::string_view fingerprint);
@@ -107,7 +108,7 @@ class TrustStore {
     const NodeConfig& config_;
     BundleArchive archive_;
     std::map<std::string, std::shared_ptr<TrustedVo>, std::less<>> vos_;
-    PinnedVos left_out_;  // pinned, but not open
+    PinnedVos left_out_;                       // pinned, but not open
     std::deque<std::shared_ptr<Task>> tasks_;  // the first is under way while busy_
     bool busy_ = false;
     std::chrono::seconds grace_{0};

@@ -17,12 +17,12 @@
 namespace xos {
 
 struct TrustedVo {
-    std::string fingerprint;  // of the VO key that the owner pinned
-    Bundle bundle;            // its members are sorted by name
-    Policy policy;            // of the VO, compiled from the bundle
-    uint32_t base = 0;        // of the VO's uid block on this node
-    std::chrono::seconds grace{0};  // for how long after its end the node's owner bears the bundle
-    std::string source_digest = {};  // of the bytes it was opened from; empty where deltas came since
+    std::string fingerprint;               // of the VO key that the owner pinned
+    Bundle bundle;                         // its members are sorted by name
+    Policy policy;                         // of the VO, compiled from the bundle
+    uint32_t base = 0;                     // of the VO's uid block on this node
+    std::chrono::seconds grace{0};         // for how long after its end the node's owner bears the bundle
+    std::string source_digest = {};        // of the bytes it was opened from; empty where deltas came since
     std::vector<uint32_t> by_number = {};  // indexes of bundle.members
 
     const Member* find_member(std::string_view user) const {

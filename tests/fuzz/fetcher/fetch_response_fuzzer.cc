@@ -1,5 +1,6 @@
-// By the first byte. H: lines of a response's header. B: a body, in pieces of the size that the second byte says. A, R:
-// packets between xosd and its fetcher. What is taken from a header may be sent back; no body is longer than its cap.
+// By the first byte. H: lines of a response's header. B: a body, in pieces of the size that the second byte
+// says. A, R: packets between xosd and its fetcher. What is taken from a header may be sent back; no body is
+// longer than its cap.
 #include <cstdlib>
 
 #include "common/encoding.h"

@@ -1,6 +1,6 @@
-// Two doors, by the first byte. D: the input is a delta's file; none is by our pinned key, so none may open. P: it is
-// a delta that the registrar signed, with the digest set right or not ("p"): what applies keeps all rules, has that
-// digest, and seals again to the same.
+// Two doors, by the first byte. D: the input is a delta's file; none is by our pinned key, so none may open.
+// P: it is a delta that the registrar signed, with the digest set right or not ("p"): what applies keeps all
+// rules, has that digest, and seals again to the same.
 #include <cstdlib>
 
 #include "common/encoding.h"

@@ -134,7 +134,8 @@ TEST_CASE_METHOD(Fixture, "what is unknown, too old or from the future gets the 
     CHECK(publisher->answer({"physics", {}, {}, false}, kNow + 400 * 24h).error().code == Errc::denied);
 }
 
-TEST_CASE_METHOD(Fixture, "a publisher follows what another process changes, and a restart changes no content") {
+TEST_CASE_METHOD(Fixture,
+                 "a publisher follows what another process changes, and a restart changes no content") {
     const Bundle base = open(get().body);
     {
         const auto other = must(SqliteRegistry::open(path + "/registry.sqlite"));
@@ -150,7 +151,8 @@ TEST_CASE_METHOD(Fixture, "a publisher follows what another process changes, and
 TEST_CASE_METHOD(Fixture, "an ended credential's revocation goes by a change of its own") {
     const std::string request = must(make_request("user1", must(SigningKey::generate())));
     const auto issued = must(authority->issue("user1@physics", request, 1h, kNow));
-    const auto chain = must(verify_chain(as_bytes(issued.chain_pem), exported().vo.ca_certificate, "physics", kNow));
+    const auto chain =
+        must(verify_chain(as_bytes(issued.chain_pem), exported().vo.ca_certificate, "physics", kNow));
     REQUIRE(authority->revoke(chain.serial));
     const Bundle base = open(get().body);
     REQUIRE(base.revoked_serials == std::vector{chain.serial});
@@ -168,7 +170,8 @@ TEST_CASE("zstd is capped and strict") {
     CHECK(is_compressed(packed));
     CHECK(must(decompress_text(packed, text.size())) == text);
     CHECK(decompress_text(packed, text.size() - 1).error().message.contains("more than the 99999 bytes"));
-    for (size_t size = 0; size < packed.size(); ++size) CHECK_FALSE(decompress_text(packed.substr(0, size), 1 << 20));
+    for (size_t size = 0; size < packed.size(); ++size)
+        CHECK_FALSE(decompress_text(packed.substr(0, size), 1 << 20));
     CHECK_FALSE(decompress_text(packed + "x", 1 << 20));
     CHECK_FALSE(decompress_text("text", 1 << 20));
     // a bomb: 128 MB of zeros

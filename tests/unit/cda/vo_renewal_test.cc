@@ -128,7 +128,8 @@ TEST_CASE("where a VO is served and mirrored is part of its signed record") {
           VoSettings{.bundle_lifetime = 1s}, VoSettings{}})
         CHECK_FALSE(authority->set_vo("physics", bad, nullptr));
     CHECK(authority.bundle().vo == bundle.vo);
-    must(authority->set_vo("physics", {.authority = "", .authority_pin = "", .mirrors = std::vector<std::string>{}}, nullptr));
+    must(authority->set_vo(
+        "physics", {.authority = "", .authority_pin = "", .mirrors = std::vector<std::string>{}}, nullptr));
     CHECK(authority.bundle().vo.mirrors.empty());
 }
 

@@ -76,7 +76,8 @@ TEST_CASE_METHOD(Fixture, "what the asker has is not sent again") {
     CHECK(fetched->answer.unchanged);
     CHECK(fetched->answer.bytes == 0);
     CHECK_THAT(server.requests().at(0), ContainsSubstring("If-None-Match: \"7.1\"\r\n"));
-    CHECK_THAT(server.requests().at(0), ContainsSubstring("If-Modified-Since: Sat, 28 Nov 2026 12:00:00 GMT\r\n"));
+    CHECK_THAT(server.requests().at(0),
+               ContainsSubstring("If-Modified-Since: Sat, 28 Nov 2026 12:00:00 GMT\r\n"));
 }
 
 TEST_CASE_METHOD(Fixture, "names are looked up behind the walls, and a plain server will do") {
@@ -119,7 +120,8 @@ TEST_CASE_METHOD(Fixture, "endless, lying and flooding servers are left") {
         }
     });
     CHECK_THAT(get(page.url()).error().message, ContainsSubstring("endless page"));
-    CHECK_THAT(refusal("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n"), ContainsSubstring("longer than"));
+    CHECK_THAT(refusal("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n"),
+               ContainsSubstring("longer than"));
     CHECK_FALSE(refusal("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort").empty());
     std::string flood = "HTTP/1.1 200 OK\r\n";
     for (int i = 0; i < 5000; ++i) flood += "X-Flood: 0123456789012345678901234567890123456789\r\n";
@@ -189,7 +191,8 @@ TEST_CASE_METHOD(Fixture, "the fetcher has no rights while it waits for a server
 TEST_CASE_METHOD(Fixture, "a fetcher is not root, and many fetches take turns") {
     FetchClient root(loop, {.program = XOS_FETCH_PROGRAM, .uid = 0, .gid = 0});
     std::optional<Outcome<Fetched>> result;
-    root.fetch({.url = "http://127.0.0.1:1/", .max = kMax}, [&](Outcome<Fetched> fetched) { result = std::move(fetched); });
+    root.fetch({.url = "http://127.0.0.1:1/", .max = kMax},
+               [&](Outcome<Fetched> fetched) { result = std::move(fetched); });
     while (!result) sd_event_run(loop.get(), UINT64_MAX);
     CHECK_THAT(result->error().message, ContainsSubstring("does not run as root"));
     const RawServer server(ok("hello"));
@@ -211,9 +214,10 @@ TEST_CASE_METHOD(Fixture, "TLS: the pin, or a certificate that this machine trus
         REQUIRE(done.status == 0);
         return done.output;
     };
-    openssl({"req", "-x509", "-newkey", "ed25519", "-nodes", "-subj", "/CN=127.0.0.1", "-days", "2", "-keyout",
-             dir.path / "key.pem", "-out", dir.path / "cert.pem"});
-    openssl({"pkey", "-in", dir.path / "key.pem", "-pubout", "-outform", "DER", "-out", dir.path / "key.der"});
+    openssl({"req", "-x509", "-newkey", "ed25519", "-nodes", "-subj", "/CN=127.0.0.1", "-days", "2",
+             "-keyout", dir.path / "key.pem", "-out", dir.path / "cert.pem"});
+    openssl(
+        {"pkey", "-in", dir.path / "key.pem", "-pubout", "-outform", "DER", "-out", dir.path / "key.der"});
     openssl({"dgst", "-sha256", "-binary", "-out", dir.path / "digest", dir.path / "key.der"});
     std::string digest = openssl({"base64", "-in", dir.path / "digest"});
     const std::string pin = "SHA256:" + digest.substr(0, 43);
@@ -225,12 +229,15 @@ TEST_CASE_METHOD(Fixture, "TLS: the pin, or a certificate that this machine trus
         if (chdir(dir.path.c_str()) != 0) _exit(1);
         const int null = open("/dev/null", O_RDWR);
         dup2(null, 0), dup2(null, 1), dup2(null, 2);
-        execlp("openssl", "openssl", "s_server", "-accept", ("127.0.0.1:" + port).c_str(), "-cert", "cert.pem",
-               "-key", "key.pem", "-WWW", nullptr);
+        execlp("openssl", "openssl", "s_server", "-accept", ("127.0.0.1:" + port).c_str(), "-cert",
+               "cert.pem", "-key", "key.pem", "-WWW", nullptr);
         _exit(1);
     }
-    FetchRequest request{
-        .url = "https://127.0.0.1:" + port + "/bundle", .tls = TlsCheck::pinned, .pin = pin, .max = kMax, .deadline = 20s};
+    FetchRequest request{.url = "https://127.0.0.1:" + port + "/bundle",
+                         .tls = TlsCheck::pinned,
+                         .pin = pin,
+                         .max = kMax,
+                         .deadline = 20s};
     Outcome<Fetched> fetched = run(request);
     for (int i = 0; i < 100 && !fetched && fetched.error().code == Errc::unavailable; ++i) {
         std::this_thread::sleep_for(50ms);  // until it listens

@@ -6,8 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <catch2/catch_test_macros.hpp>
 #include <atomic>
+#include <catch2/catch_test_macros.hpp>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -38,7 +38,8 @@ class RawServer {
     }
     // Every request is answered with this text.
     explicit RawServer(std::string text)
-        : RawServer([text = std::move(text)](const std::string&, int connection) { say(connection, text); }) {}
+        : RawServer([text = std::move(text)](const std::string&, int connection) { say(connection, text); }) {
+    }
     ~RawServer() {
         stop_ = true;
         thread_.join();

@@ -103,8 +103,11 @@ TEST_CASE_METHOD(Fixture, "who may run a job") {
         CHECK_THAT(refusal(), ContainsSubstring("VO physics was dissolved"));
     }
     SECTION("on a node that drains") {
-        const NodeRecord node{"node1", "11111111-2222-4333-8444-000000000001",
-                              "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", {}, true};
+        const NodeRecord node{"node1",
+                              "11111111-2222-4333-8444-000000000001",
+                              "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+                              {},
+                              true};
         std::filesystem::create_directory(base / "resource/physics");
         std::ofstream(base / "resource/physics" / kNodeRecordFile) << write_node(node).format();
         physics.bundle.serial = 8;

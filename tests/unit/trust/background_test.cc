@@ -28,7 +28,8 @@ TEST_CASE("work is done beside the loop, in order, and answers in it") {
             [&, i](Outcome<void> done) {
                 CHECK(std::this_thread::get_id() == loop_thread);
                 order.push_back(i);
-                CHECK((done ? "" : done.error().message) == std::array{"", "one", "two"}[static_cast<size_t>(i)]);
+                CHECK((done ? "" : done.error().message) ==
+                      std::array{"", "one", "two"}[static_cast<size_t>(i)]);
             });
     while (order.size() < 3) sd_event_run(loop.get(), UINT64_MAX);
     CHECK(order == std::vector{0, 1, 2});

@@ -25,7 +25,8 @@ struct BundleServer {
         const std::lock_guard lock(mutex);
         if (away) return;
         const size_t etag = headers.find("ETag: ");
-        const std::string tag = etag == std::string::npos ? "" : headers.substr(etag + 6, headers.find("\r\n", etag) - etag - 6);
+        const std::string tag =
+            etag == std::string::npos ? "" : headers.substr(etag + 6, headers.find("\r\n", etag) - etag - 6);
         if (!tag.empty() && request.contains("If-None-Match: " + tag + "\r\n"))
             RawServer::say(connection, "HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n");
         else
@@ -83,7 +84,8 @@ struct Fixture : NodeState {
     }
     std::string refresh() {
         std::optional<std::string> answer;
-        follower.refresh("physics", [&](Outcome<void> asked) { answer = asked ? "" : asked.error().message; });
+        follower.refresh("physics",
+                         [&](Outcome<void> asked) { answer = asked ? "" : asked.error().message; });
         spin([&] { return answer.has_value(); });
         return *answer;
     }
@@ -155,7 +157,8 @@ TEST_CASE_METHOD(Fixture, "what was followed is there after a restart, deltas an
     count.reset();
 
     // a stored delta that is damaged: the VO is left out, still followed, and repaired by the whole
-    REQUIRE(database.execute("UPDATE bundle_delta SET delta = CAST(replace(CAST(delta AS TEXT), 'A', 'B') AS BLOB)"));
+    REQUIRE(database.execute(
+        "UPDATE bundle_delta SET delta = CAST(replace(CAST(delta AS TEXT), 'A', 'B') AS BLOB)"));
     TrustStore damaged(loop, database, ledger, config);
     REQUIRE(damaged.load());
     CHECK(damaged.find("physics") == nullptr);
@@ -216,7 +219,8 @@ TEST_CASE_METHOD(Fixture, "a server of older, foreign or broken bundles is passe
     CHECK(follower.find("physics")->source == mirror.url());
 }
 
-TEST_CASE_METHOD(Fixture, "a plain server that sends the same again and again is no reason to open it again") {
+TEST_CASE_METHOD(Fixture,
+                 "a plain server that sends the same again and again is no reason to open it again") {
     primary.serve(physics.seal());
     REQUIRE(follow(physics.fingerprint()) == "");
     const TrustedVo* const before = trust.find("physics");

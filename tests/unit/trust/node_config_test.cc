@@ -90,8 +90,9 @@ TEST_CASE("how bundles are followed") {
     CHECK(config->bundles.deadline == std::chrono::minutes(2));
     CHECK(parse_node_config("bundles: {grace: 0}\n", "node.yaml")->bundles.grace.count() == 0);
     CHECK(parse_node_config("shell: /bin/sh\n", "node.yaml")->bundles.interval == std::chrono::seconds(30));
-    for (const char* bad : {"{interval: 0}", "{interval: 30}", "{interval: -1s}", "{interval: 2d}", "{grace: 31d}",
-                            "{interval: 1.5s}", "{interval: [30s]}", "{every: 30s}", "30s", "{deadline: 99999999999s}"})
+    for (const char* bad :
+         {"{interval: 0}", "{interval: 30}", "{interval: -1s}", "{interval: 2d}", "{grace: 31d}",
+          "{interval: 1.5s}", "{interval: [30s]}", "{every: 30s}", "30s", "{deadline: 99999999999s}"})
         CHECK_THAT(refusal_of("bundles: " + std::string(bad)), ContainsSubstring("node.yaml:1:"));
 }
 

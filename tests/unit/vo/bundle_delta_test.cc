@@ -105,8 +105,8 @@ TEST_CASE_METHOD(Fixture, "another registrar's delta, or another VO's, is refuse
     const auto mine = must(Json::parse(seal(sample, delta), {}, "mine"));
     const JsonNode root = mine.root();
     const auto payload = root.field("delta")->text("payload", kDeltaMax);
-    const auto forged =
-        must(sign_statement(as_text(*decode_base64url(*payload)), "xos-bundle-delta+json", thief.registrar_key));
+    const auto forged = must(
+        sign_statement(as_text(*decode_base64url(*payload)), "xos-bundle-delta+json", thief.registrar_key));
     const auto around = [&](const std::string& statement) {
         return compose(R"({{"xos-bundle-delta":1,"vo_key":{},"vo":{},"delta":{}}})",
                        root.field("vo_key")->format(), root.field("vo")->format(), statement);
@@ -143,7 +143,8 @@ TEST_CASE_METHOD(Fixture, "what the digest does not say is not taken") {
     CHECK(refused([](BundleDelta& edited) { edited.nodes[0].draining = true; }));
     CHECK(refused([](BundleDelta& edited) { edited.nodes[0].attributes.cpus = 5; }));
     CHECK(refused([](BundleDelta& edited) { edited.policy.reset(); }));
-    CHECK(refused([](BundleDelta& edited) { edited.voms = VomsTrust{"physics", {Bytes(9, 1)}, {Bytes(9, 1)}}; }));
+    CHECK(refused(
+        [](BundleDelta& edited) { edited.voms = VomsTrust{"physics", {Bytes(9, 1)}, {Bytes(9, 1)}}; }));
     CHECK(refused([](BundleDelta& edited) { edited.crls = {Bytes(9, 1)}; }));
 }
 

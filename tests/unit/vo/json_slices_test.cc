@@ -24,7 +24,8 @@ std::vector<std::string> elements_of(std::string_view array) {
 }  // namespace
 
 TEST_CASE("an object is cut into its fields") {
-    const auto fields = slice_object(" { \"a\" : [1,{\"x\":\"]}\\\"\"}] ,\"b\":\"y, z\",\"c\":7 } \n", "test");
+    const auto fields =
+        slice_object(" { \"a\" : [1,{\"x\":\"]}\\\"\"}] ,\"b\":\"y, z\",\"c\":7 } \n", "test");
     REQUIRE(fields);
     REQUIRE(fields->size() == 3);
     CHECK(fields->at(0).value == R"([1,{"x":"]}\""}])");
@@ -38,16 +39,19 @@ TEST_CASE("an object is cut into its fields") {
 
 TEST_CASE("an array is cut into its elements") {
     CHECK(elements_of("[]").empty());
-    CHECK(elements_of(" [ ] ") == std::vector<std::string>{"refused"});  // a field's value has no space around it
-    CHECK(elements_of(R"([ {"a":1} , [2,3],"x" ])") == std::vector<std::string>{R"({"a":1})", "[2,3]", "\"x\""});
-    for (const char* bad : {"[1,]", "[,1]", "[1 2]", "[1", "1]", "[1}", "[[1]", "{\"a\":1}", "[\"x]", "[1,,2]", "", "["})
+    CHECK(elements_of(" [ ] ") ==
+          std::vector<std::string>{"refused"});  // a field's value has no space around it
+    CHECK(elements_of(R"([ {"a":1} , [2,3],"x" ])") ==
+          std::vector<std::string>{R"({"a":1})", "[2,3]", "\"x\""});
+    for (const char* bad :
+         {"[1,]", "[,1]", "[1 2]", "[1", "1]", "[1}", "[[1]", "{\"a\":1}", "[\"x]", "[1,,2]", "", "["})
         CHECK(elements_of(bad) == std::vector<std::string>{"refused"});
 }
 
 TEST_CASE("what is no object is refused") {
-    for (const char* bad :
-         {"", "{", "}", "[]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{,}", "{\"a\":1}}", "{\"a\":1}x", "{a:1}", "{\"a\" 1}",
-          "{\"a\":1 \"b\":2}", "{\"a\":[1}", "{\"a\":\"}", "{\"a\\u0062\":1}", "{\"a\":1,\"a\":2}", "nul", "\"a\""})
+    for (const char* bad : {"", "{", "}", "[]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{,}", "{\"a\":1}}",
+                            "{\"a\":1}x", "{a:1}", "{\"a\" 1}", "{\"a\":1 \"b\":2}", "{\"a\":[1}",
+                            "{\"a\":\"}", "{\"a\\u0062\":1}", "{\"a\":1,\"a\":2}", "nul", "\"a\""})
         CHECK_FALSE(slice_object(bad, "test"));
     std::string many = "{";
     for (int i = 0; i < 65; ++i) many += compose("{}\"k{}\":1", i ? "," : "", i);

@@ -145,7 +145,8 @@ TEST_CASE("names and URLs of grids keep their grammar") {
     for (const char* bad : {"", ".", "N1", "-a", "a-", "a..b", "a.", "a_b"}) CHECK_FALSE(is_host_name(bad));
     CHECK(is_https_url("https://a:7443/x?y=1"));
     CHECK_FALSE(is_https_url("http://a"));
-    for (const char* bad : {"", "https://", "https:///x", "ftp://a", "https://a b", "https://u@h", "http://a#b"})
+    for (const char* bad :
+         {"", "https://", "https:///x", "ftp://a", "https://a b", "https://u@h", "http://a#b"})
         CHECK_FALSE(is_web_url(bad));
     CHECK(is_label("a.b-c_1"));
     CHECK_FALSE(is_label("-a"));

@@ -11,9 +11,8 @@ inline Bundle next_content(Bundle bundle) {
     bundle.serial += 3;
     bundle.issued += std::chrono::minutes(5);
     bundle.not_after = bundle.issued + std::chrono::hours(24);
-    bundle.members = {
-        {"user1", 1, "aaaaaaaa-0000-4000-8000-000000000001", {"analysis", "ops"}, {}, false},
-        {"user3", 3, "aaaaaaaa-0000-4000-8000-000000000003", {"ops"}, {"operator"}, false}};
+    bundle.members = {{"user1", 1, "aaaaaaaa-0000-4000-8000-000000000001", {"analysis", "ops"}, {}, false},
+                      {"user3", 3, "aaaaaaaa-0000-4000-8000-000000000003", {"ops"}, {"operator"}, false}};
     bundle.groups = {{"analysis", 1}, {kMembersGroup, 0}, {"ops", 2}};
     bundle.revoked_serials = {"4a0002"};
     bundle.revoked_identities = {{"/O=CA", "/O=Grid/CN=user2"}};
