@@ -25,9 +25,4 @@ struct CommandLine {
 // Declares all commands on app; parsing it then fills line, which outlives app.
 void declare_commands(CLI::App& app, CommandLine& line);
 
-// All of file descriptor fd, at most max bytes.
-Outcome<std::string> read_all(int fd, size_t max);
-// Writes all of text.
-Outcome<void> write_all(int fd, std::string_view text);
-
 }  // namespace xos

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "cda/jwk_set.h"
+#include "cda/whole_stream.h"
 
 namespace xos {
 namespace {

@@ -9,6 +9,7 @@
 #include "cda/commands.h"
 #include "cda/privileges.h"
 #include "cda/sealed_key.h"
+#include "cda/whole_stream.h"
 #include "common/registry/sqlite_registry.h"
 #include "libxos/names.h"
 

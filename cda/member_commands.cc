@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "cda/command_line.h"
+#include "cda/whole_stream.h"
 
 namespace xos {
 namespace {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cda/commands.h"
+#include "cda/whole_stream.h"
 
 namespace xos {
 namespace {

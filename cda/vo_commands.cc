@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "cda/command_line.h"
+#include "cda/whole_stream.h"
 #include "common/compression.h"
 #include "common/ssh/host_cert.h"
 

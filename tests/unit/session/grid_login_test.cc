@@ -31,7 +31,6 @@ struct GridLogin {
         vo.bundle.members[0].groups = {"analysis", "students"};
         vo.bundle.members[0].roles = {"production", "operator"};
         vo.bundle.members[1].suspended = false;
-        for (const Member& member : vo.bundle.members) vo.members.emplace(member.name, &member);
         node.voms_accept = {"physics"};
         credential.attributes.vo = "physics";
         credential.serial = "0b";

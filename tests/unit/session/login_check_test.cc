@@ -98,7 +98,7 @@ TEST_CASE("the VO's word counts over the credential's") {
     SECTION("the VO is dissolved") {
         login.vo.bundle.vo.dissolved = true;
         CHECK_THAT(login.refusal(), ContainsSubstring("was dissolved"));
-        login.vo.members.clear();  // as in its last bundle
+        login.vo.bundle.members.clear();  // as in its last bundle
         CHECK_THAT(login.refusal(), ContainsSubstring("was dissolved"));
     }
     SECTION("all credentials of before a time are revoked") {
