@@ -123,6 +123,7 @@ bool verify_ed25519(std::span<const uint8_t, 32> public_key, std::span<const uin
 
 Outcome<SigningKey> load_signing_key(int directory, const char* name, std::string_view passphrase) {
     const UniqueFd file(openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (!file && errno == ENOENT) return failure(Errc::not_found, "there is no key file {}", name);
     if (!file) return failure_errno(errno, "cannot open the key file {}", name);
     struct stat status;
     if (fstat(file.get(), &status) < 0) return failure_errno(errno, "cannot look at the key file {}", name);

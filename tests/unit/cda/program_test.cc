@@ -138,7 +138,9 @@ TEST_CASE("a refusal is one line, an exit status, and no output") {
         {"credential", "issue", "user1@physics"}};
     for (const auto& words : refused) {
         const Answer answer = cda.run(words);
-        INFO(words[0] << " " << words[1] << " " << words[2] << ": " << answer.err);
+        std::string line;
+        for (const std::string& word : words) line += word + " ";
+        INFO(line << ": " << answer.err);
         CHECK(answer.status == 1);
         CHECK(answer.out.empty());
         CHECK(answer.err.starts_with("xos-cda: "));
