@@ -70,7 +70,8 @@ struct FetchClient::Child {
     }
     void reap() {
         siginfo_t info{};
-        // pidfd stays open until on_end is gone: a child that was forked meanwhile holds it too, and so would epoll
+        // pidfd stays open until on_end is gone: a child that was forked meanwhile holds it too, and so would
+        // epoll
         while (pidfd && waitid(P_PIDFD, static_cast<id_t>(pidfd.get()), &info, WEXITED) != 0 &&
                errno == EINTR) {
         }
