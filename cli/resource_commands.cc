@@ -85,6 +85,11 @@ Outcome<int> request(const Options& options) {
     const auto text = resource->make_request(node->name, node->attributes, options.host_key);
     if (!text) return std::unexpected(text.error());
     if (auto written = write_output(options.output, *text); !written) return std::unexpected(written.error());
+    if (options.output != "-")
+        std::printf(
+            "Request written to %s. The manager of the VO admits the node with: xos resource join %s %s -o "
+            "FILE\n",
+            options.output.c_str(), options.vo.c_str(), options.output.c_str());
     return kExitOk;
 }
 
