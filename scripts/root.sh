@@ -12,7 +12,7 @@ BUILD_PACKAGES=(
   build-essential meson ninja-build pkgconf git ca-certificates clang clang-format clang-tidy
   libclang-rt-dev llvm bpftool libpam0g-dev libnl-3-dev libnl-genl-3-dev libssl-dev libkeyutils-dev
   libyaml-cpp-dev catch2 libsystemd-dev libcriu-dev libprotobuf-c-dev libseccomp-dev libcap-dev libbpf-dev
-  libsqlite3-dev libcli11-dev libzstd-dev libcurl4-openssl-dev libmicrohttpd-dev voms-dev libscitokens-dev debhelper dh-sequence-installsysusers lintian
+  libsqlite3-dev libcli11-dev libzstd-dev libcurl4-openssl-dev libmicrohttpd-dev libscitokens-dev debhelper dh-sequence-installsysusers lintian
   criu systemd openssh-server keyutils iproute2 nftables iptables procps psmisc strace gdb man-db mandoc ccache
   shellcheck fakeroot libarchive-tools sudo pamtester acl voms-clients curl busybox openssl
 )
@@ -27,7 +27,7 @@ NODE_PACKAGES=(
 NODE_CACHED_PACKAGES=(
   criu libcriu2 iptables nftables libyaml-cpp0.8 libnl-3-200 libkeyutils1 libssl3t64 libseccomp2 libcap2 libbpf1
   libsqlite3-0 libsystemd0 libpam0g libpam-runtime libzstd1 libpugixml1v5 adduser
-  libcurl4t64 libmicrohttpd12t64 libvomsapi1t64 libscitokens0 curl busybox openssl
+  libcurl4t64 libmicrohttpd12t64 voms-clients curl busybox openssl
 )
 
 # The packages and build/ are compiled with the same flags: what one has compiled the other takes from ccache.
