@@ -27,6 +27,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/clock.h"
 #include "common/compression.h"
 #include "common/credential/xos_cert.h"
 #include "common/file.h"
@@ -98,7 +99,7 @@ VoRecord make_vo(const Keys& keys) {
     vo.name = "physics";
     vo.id = "11111111-2222-4333-8444-555555555555";
     vo.serial = 1;
-    vo.not_before = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    vo.not_before = current_time();
     vo.not_after = vo.not_before + std::chrono::days(365);
     vo.uid_base = 0x71000000;
     vo.block_size = 4u << 20;

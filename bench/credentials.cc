@@ -82,7 +82,7 @@ struct Anchors {
 };
 
 void verify_plainly(const std::vector<Bytes>& chain, const Anchors& anchors) {
-    const std::unique_ptr<X509_STORE, OpensslFree<X509_STORE_free>> store(X509_STORE_new());
+    const StorePtr store(X509_STORE_new());
     for (const Bytes& der : anchors.certificates)
         X509_STORE_add_cert(store.get(), parse_certificate(der, "")->get());
     for (const Bytes& der : anchors.lists) {
@@ -97,7 +97,7 @@ void verify_plainly(const std::vector<Bytes>& chain, const Anchors& anchors) {
         parsed.emplace_back(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
         if (parsed.size() > 1) sk_X509_push(others, parsed.back().get());
     }
-    const std::unique_ptr<X509_STORE_CTX, OpensslFree<X509_STORE_CTX_free>> context(X509_STORE_CTX_new());
+    const StoreContextPtr context(X509_STORE_CTX_new());
     X509_STORE_CTX_init(context.get(), store.get(), parsed.front().get(), others);
     X509_VERIFY_PARAM_set_flags(X509_STORE_CTX_get0_param(context.get()), anchors.flags);
     if (X509_verify_cert(context.get()) != 1)

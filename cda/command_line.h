@@ -88,7 +88,6 @@ void declare_grid_commands(Declarations& all, CLI::App* vo);
 Outcome<std::function<Outcome<void>(const SigningKey&)>> key_writer(const Arguments& arguments);
 std::string describe_vo(const VoSummary& vo);
 
-std::chrono::sys_seconds current_time();
 std::string join_names(const std::vector<std::string>& names);  // "a,b"; "-" for none
 // "12h", "30m", "90s", at most a day; the authority checks the limit. option names it in messages.
 Outcome<std::chrono::seconds> read_duration(std::string_view option, std::string_view text);

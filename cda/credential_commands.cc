@@ -3,6 +3,7 @@
 
 #include "cda/command_line.h"
 #include "cda/whole_stream.h"
+#include "common/clock.h"
 
 namespace xos {
 namespace {

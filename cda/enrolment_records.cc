@@ -35,18 +35,13 @@ Outcome<Fields> read(const RegistryEntry& entry, const char* bytes, const char* 
     if (!json) return std::unexpected(json.error());
     const JsonNode root = json->root();
     Fields fields;
-    std::string text;
     uint64_t seconds = 0;
     FirstFailure first;
     first.check(root.object({bytes, "member", time}));
-    first.take(text, root.string(bytes, 43));
+    first.take(fields.bytes, read_32_bytes(root, bytes));
     first.take(fields.member_id, root.string("member", 36));
     first.take(seconds, root.integer(time, 0, kSerialMax));
     if (first) return first.get();
-    const auto decoded = decode_base64url(text);
-    if (!decoded || decoded->size() != fields.bytes.size())
-        return root.invalid("expected 32 bytes in base64url");
-    std::ranges::copy(*decoded, fields.bytes.begin());
     fields.time = std::chrono::sys_seconds(std::chrono::seconds(seconds));
     return fields;
 }

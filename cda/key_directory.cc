@@ -10,7 +10,6 @@
 namespace xos {
 namespace {
 
-constexpr size_t kKeyFileMax = 4096;
 constexpr KeyRole kRoles[] = {KeyRole::vo, KeyRole::ca, KeyRole::registrar, KeyRole::host};
 
 const char* file_name(KeyRole role) {
@@ -52,22 +51,6 @@ Outcome<void> check_private(int directory, const std::string& path) {
         return failure(Errc::denied,
                        "{} must belong to the authority's user and be closed to others: chmod 700", path);
     return {};
-}
-
-Outcome<std::string> read_key_file(int folder, const char* name) {
-    const UniqueFd file(openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-    if (!file && errno == ENOENT) return failure(Errc::not_found, "there is no key file {}", name);
-    if (!file) return failure_errno(errno, "cannot open the key file {}", name);
-    struct stat status;
-    if (fstat(file.get(), &status) < 0) return failure_errno(errno, "cannot look at the key file {}", name);
-    if (!S_ISREG(status.st_mode) || (status.st_mode & 077) != 0)
-        return failure(Errc::denied, "the key file {} must be a file that only its owner may use: chmod 600",
-                       name);
-    std::string pem(kKeyFileMax, '\0');
-    const ssize_t size = pread(file.get(), pem.data(), pem.size(), 0);
-    if (size < 0) return failure_errno(errno, "cannot read the key file {}", name);
-    pem.resize(static_cast<size_t>(size));
-    return pem;
 }
 
 // Under another name first: whoever reads sees a whole file. Only with replace may there be one of that name:

@@ -7,6 +7,7 @@
 #include "cda/commands.h"
 #include "cda/enrolment.h"
 #include "cda/serve.h"
+#include "common/clock.h"
 #include "common/log.h"
 
 namespace xos {
@@ -20,7 +21,7 @@ struct Words {
 };
 
 std::chrono::sys_seconds present_time() {
-    return std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
+    return current_time();
 }
 
 // "7d", "12h", "30m"; the authority checks the limits.

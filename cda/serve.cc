@@ -5,14 +5,11 @@
 #include <csignal>
 
 #include "cda/network_service.h"
+#include "common/clock.h"
 #include "common/log.h"
 
 namespace xos {
 namespace {
-
-std::chrono::sys_seconds current_time() {
-    return std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
-}
 
 // A VO whose record sends its members elsewhere is served all the same, but its manager ought to know.
 Outcome<void> warn_of_strangers(Authority& authority, const std::string& pin, const std::string& url) {

@@ -5,6 +5,7 @@
 
 #include "cda/command_line.h"
 #include "cda/whole_stream.h"
+#include "common/clock.h"
 #include "common/compression.h"
 #include "common/ssh/host_cert.h"
 

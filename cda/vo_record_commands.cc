@@ -1,6 +1,7 @@
 // Commands that change a VO's signed record, and those about the VO key.
 #include "cda/command_line.h"
 #include "cda/offline_key.h"
+#include "common/clock.h"
 
 namespace xos {
 namespace {

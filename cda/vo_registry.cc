@@ -73,16 +73,11 @@ Outcome<VoIdentity> read_identity(const RegistryEntry& entry) {
     if (!json) return std::unexpected(json.error());
     const JsonNode root = json->root();
     VoIdentity identity;
-    std::string key_text;
     FirstFailure first;
     first.check(root.object({"vo_key", "statement"}));
-    first.take(key_text, root.string("vo_key", 43));
+    first.take(identity.vo_key, read_32_bytes(root, "vo_key"));
     first.take(identity.statement, root.string("statement", kRegistryValueMax));
     if (first) return first.get();
-    const auto key = decode_base64url(key_text);
-    if (!key || key->size() != identity.vo_key.size())
-        return root.invalid("vo_key: expected 32 bytes in base64url");
-    std::ranges::copy(*key, identity.vo_key.begin());
     auto record = open_vo_record(identity.statement, identity.vo_key);
     if (!record) return std::unexpected(record.error());
     identity.record = std::move(*record);

@@ -2,6 +2,7 @@
 
 #include "cli/credential_view.h"
 #include "cli/https_call.h"
+#include "common/clock.h"
 #include "common/credential/xos_cert.h"
 #include "common/first_failure.h"
 #include "common/vo/member_request.h"

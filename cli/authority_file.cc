@@ -32,22 +32,21 @@ std::string format(const KnownAuthority& authority) {
 }  // namespace
 
 Outcome<SignedVoRecord> read_signed_record(const JsonNode& node, std::string_view vo) {
-    const auto key_text = node.string("vo_key", 43);
-    if (!key_text) return std::unexpected(key_text.error());
+    const auto key = read_32_bytes(node, "vo_key");
+    if (!key) return std::unexpected(key.error());
     const auto statement = node.field("record");
     if (!statement) return std::unexpected(statement.error());
-    const auto bytes = decode_base64url(*key_text);
-    Ed25519Public key{};
-    if (!bytes || bytes->size() != key.size()) return node.invalid("vo_key: expected 32 bytes in base64url");
-    std::ranges::copy(*bytes, key.begin());
-    auto record = open_vo_record(statement->format(), key);
+    auto record = open_vo_record(statement->format(), *key);
     if (!record) return std::unexpected(record.error());
     if (record->name != vo)
         return failure(Errc::denied, "the record is of the VO {}, not of {}", record->name, vo);
     const Json parsed = Json::adopt(sd_json_variant_ref(statement->variant()));
-    std::string text =
-        JsonObject().set("vo_key", Json::string(*key_text)).set("record", parsed).build().format();
-    return SignedVoRecord{std::move(*record), key_fingerprint(key), std::move(text)};
+    std::string text = JsonObject()
+                           .set("vo_key", Json::string(encode_base64url(*key)))
+                           .set("record", parsed)
+                           .build()
+                           .format();
+    return SignedVoRecord{std::move(*record), key_fingerprint(*key), std::move(text)};
 }
 
 Outcome<KnownAuthority> read_authority(const UserFolder& folder) {

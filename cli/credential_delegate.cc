@@ -9,6 +9,7 @@
 #include "cli/agent_credentials.h"
 #include "cli/commands.h"
 #include "cli/varlink_call.h"
+#include "common/clock.h"
 #include "common/encoding.h"
 #include "common/ssh/ssh_cert.h"
 #include "common/ssh/wrapped_credential.h"

@@ -4,6 +4,7 @@
 
 #include "cli/agent_credentials.h"
 #include "cli/ssh_config.h"
+#include "common/clock.h"
 #include "common/ssh/ssh_cert.h"
 #include "common/ssh/wrapped_credential.h"
 

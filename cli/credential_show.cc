@@ -6,6 +6,7 @@
 #include "cli/credential_view.h"
 #include "cli/held_credentials.h"
 #include "cli/input_file.h"
+#include "common/clock.h"
 #include "libxos/names.h"
 
 namespace xos {

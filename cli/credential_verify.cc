@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/credential_view.h"
 #include "cli/input_file.h"
+#include "common/clock.h"
 #include "common/credential/proxy.h"
 #include "common/ssh/ssh_cert.h"
 #include "common/ssh/wrapped_credential.h"

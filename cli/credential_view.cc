@@ -13,12 +13,9 @@ namespace xos {
 namespace {
 
 Outcome<XosAttributes> read_attributes(const X509* certificate) {
-    const Asn1ObjectPtr object = attributes_object();
-    const int at = X509_get_ext_by_OBJ(certificate, object.get(), -1);
-    if (at < 0 || X509_get_ext_by_OBJ(certificate, object.get(), at) >= 0)
-        return failure(Errc::invalid, "the certificate is not a credential of a VO");
-    const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(X509_get_ext(certificate, at));
-    return decode_attributes({ASN1_STRING_get0_data(value), static_cast<size_t>(ASN1_STRING_length(value))});
+    const auto found = find_extensions(certificate, kAttributesOid);
+    if (found.size() != 1) return failure(Errc::invalid, "the certificate is not a credential of a VO");
+    return decode_attributes(extension_der(found.front()));
 }
 
 std::string joined(const std::vector<std::string>& names, std::string_view suffix) {
@@ -148,10 +145,6 @@ Json credential_json(const CredentialView& credential, std::string_view held_by,
         .set("held_by", Json::string(held_by));
     if (credential.proxy) object.set("proxy", Json::string(credential.proxy->serial));
     return object.build();
-}
-
-std::chrono::sys_seconds current_time() {
-    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
 }
 
 }  // namespace xos

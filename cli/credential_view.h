@@ -53,6 +53,4 @@ std::string credential_text(const CredentialView& credential, std::string_view h
 Json credential_json(const CredentialView& credential, std::string_view held_by,
                      std::chrono::sys_seconds now);
 
-std::chrono::sys_seconds current_time();
-
 }  // namespace xos

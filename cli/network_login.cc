@@ -6,6 +6,7 @@
 
 #include "cli/authority_client.h"
 #include "cli/credential_load.h"
+#include "common/clock.h"
 
 namespace xos {
 namespace {

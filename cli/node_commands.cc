@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/trusted_view.h"
 #include "cli/varlink_call.h"
+#include "common/clock.h"
 
 namespace xos {
 namespace {
@@ -37,7 +38,7 @@ Outcome<int> status() {
                 number(root, "vos"), number(root, "accounts"), number(root, "sessions"));
     const auto vos = list_trusted_vos();
     if (!vos) return std::unexpected(vos.error());
-    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    const auto now = current_time();
     for (const TrustedView& vo : *vos)
         for (const std::string& warning : warnings_of(vo, now))
             std::printf("warning: VO %s: %s\n", vo.vo.c_str(), warning.c_str());

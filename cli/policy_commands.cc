@@ -7,6 +7,7 @@
 #include "cli/input_file.h"
 #include "cli/policy_change.h"
 #include "cli/policy_expectations.h"
+#include "common/clock.h"
 #include "common/encoding.h"
 #include "common/vo/bundle.h"
 
@@ -37,7 +38,7 @@ Outcome<void> add_members(const std::string& path, std::set<PolicySubject>& subj
     const auto text = json->root().string("vo_key", 64);
     const auto key = text ? decode_base64url(*text) : std::nullopt;
     if (!key || key->size() != sizeof(Ed25519Public)) return failure(Errc::invalid, "{} is no bundle", path);
-    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    const auto now = current_time();
     const auto bundle = open_bundle(*bytes, key_fingerprint(std::span<const uint8_t, 32>(key->data(), 32)),
                                     now, std::chrono::hours(24 * 365 * 20));
     if (!bundle) return std::unexpected(bundle.error());
@@ -74,7 +75,7 @@ Outcome<int> diff(const DiffWords& words) {
 Outcome<int> test(const std::string& path) {
     const auto text = read_input(path, kPolicyTextMax);
     if (!text) return std::unexpected(text.error());
-    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    const auto now = current_time();
     const auto file = read_expectations(*text, path, now);
     if (!file) return std::unexpected(file.error());
     std::vector<Policy> policies;

@@ -1,6 +1,7 @@
 #include "cli/policy_input.h"
 
 #include "cli/input_file.h"
+#include "common/clock.h"
 #include "common/policy/quantity.h"
 #include "common/time_text.h"
 #include "common/yaml_reader.h"
@@ -20,7 +21,7 @@ Outcome<Policy> load_policy(const std::string& path) {
 }
 
 Outcome<std::chrono::sys_seconds> read_moment(const std::string& text, const char* option) {
-    if (text.empty()) return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    if (text.empty()) return current_time();
     const auto time = parse_utc(text);
     if (!time)
         return failure(Errc::invalid,

@@ -13,6 +13,7 @@
 #include "cli/input_file.h"
 #include "cli/ssh_config.h"
 #include "cli/user_folder.h"
+#include "common/clock.h"
 #include "common/credential/openssl_failure.h"
 #include "common/ssh/ssh_cert.h"
 #include "common/ssh/ssh_key.h"

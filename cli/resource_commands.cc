@@ -7,7 +7,9 @@
 #include "cli/input_file.h"
 #include "cli/node_resource.h"
 #include "cli/output_file.h"
+#include "cli/trusted_view.h"
 #include "cli/varlink_call.h"
+#include "common/clock.h"
 #include "common/first_failure.h"
 
 namespace xos {
@@ -20,23 +22,12 @@ struct Options {
     bool show_here = false;
 };
 
-std::chrono::sys_seconds now_seconds() {
-    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-}
-
 // The fingerprint that this node has pinned for vo.
 Outcome<std::string> find_pin(const std::string& vo) {
-    const auto answer = call_node("org.xtreemos.Trust.ListVos", JsonObject().build());
-    if (!answer) return std::unexpected(answer.error());
-    const JsonNode root = answer->root();
-    const auto list = root.field("vos");
-    if (!list) return std::unexpected(list.error());
-    const auto count = list->array(4096);
-    if (!count) return std::unexpected(count.error());
-    for (size_t i = 0; i < *count; ++i) {
-        const JsonNode one = list->at(i);
-        if (one.string("vo", kVoNameMax) == vo) return one.string("fingerprint", 64);
-    }
+    const auto trusted = list_trusted_vos();
+    if (!trusted) return std::unexpected(trusted.error());
+    for (const TrustedView& one : *trusted)
+        if (one.vo == vo) return one.fingerprint;
     return failure(Errc::denied,
                    "VO {} is not trusted on this node: xos vo trust BUNDLE --fingerprint F comes first", vo);
 }
@@ -104,7 +95,7 @@ Outcome<int> install(const Options& options) {
     if (!resource) return std::unexpected(resource.error());
     const std::string shown = find_shown_vo(*vo);
     const bool show = shown.empty() || options.show_here || resource->shows_host_certificate();
-    const auto name = resource->install(*text, *pin, options.host_key, show, now_seconds());
+    const auto name = resource->install(*text, *pin, options.host_key, show, current_time());
     if (!name) return std::unexpected(name.error());
     if (show && !shown.empty()) {
         const auto other = NodeResource::open(shown);

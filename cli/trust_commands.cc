@@ -10,6 +10,7 @@
 #include "cli/input_file.h"
 #include "cli/trusted_view.h"
 #include "cli/varlink_call.h"
+#include "common/clock.h"
 #include "common/compression.h"
 #include "common/vo/records.h"
 
@@ -108,7 +109,7 @@ Outcome<int> list_trusted() {
     if (!all) return std::unexpected(all.error());
     if (all->empty())
         std::puts("no VO is trusted on this node; trust one with: xos vo trust URL-OR-FILE --fingerprint F");
-    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    const auto now = current_time();
     for (const TrustedView& vo : *all) std::fputs(format_trusted(vo, now).c_str(), stdout);
     return kExitOk;
 }

@@ -10,6 +10,7 @@
 #include "cli/delegated_credentials.h"
 #include "cli/held_credentials.h"
 #include "cli/session_credential.h"
+#include "common/clock.h"
 
 namespace xos {
 namespace {

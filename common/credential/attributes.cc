@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "common/credential/asn1_text.h"
 #include "common/credential/openssl_failure.h"
 #include "common/credential/xos_cert.h"
 #include "common/uuid.h"
@@ -41,7 +42,6 @@ ASN1_SEQUENCE(AttributesAsn1) = {
     }
 };
 using AttributesPtr = std::unique_ptr<AttributesAsn1, FreeAttributes>;
-using StringPtr = std::unique_ptr<ASN1_UTF8STRING, OpensslFree<ASN1_UTF8STRING_free>>;
 
 std::unexpected<Failure> broken(std::string_view what) {
     return failure(Errc::invalid, "the VO attributes of the certificate: {}", what);
@@ -65,32 +65,6 @@ Outcome<void> check(const XosAttributes& attributes) {
     if (!are_names(attributes.roles, kRolesPerMemberMax))
         return broken("the roles are not valid names, each once");
     return {};
-}
-
-bool set_text(ASN1_UTF8STRING* into, std::string_view text) {
-    return ASN1_STRING_set(into, text.data(), static_cast<int>(text.size())) == 1;
-}
-
-bool add_texts(STACK_OF(ASN1_UTF8STRING) * into, const std::vector<std::string>& texts) {
-    for (const std::string& text : texts) {
-        StringPtr string(ASN1_UTF8STRING_new());
-        if (!string || !set_text(string.get(), text) || sk_ASN1_UTF8STRING_push(into, string.get()) == 0)
-            return false;
-        static_cast<void>(string.release());
-    }
-    return true;
-}
-
-std::string to_text(const ASN1_UTF8STRING* string) {
-    return std::string(
-        as_text({ASN1_STRING_get0_data(string), static_cast<size_t>(ASN1_STRING_length(string))}));
-}
-
-std::vector<std::string> to_texts(const STACK_OF(ASN1_UTF8STRING) * strings) {
-    std::vector<std::string> texts;
-    for (int i = 0; i < sk_ASN1_UTF8STRING_num(strings); ++i)
-        texts.push_back(to_text(sk_ASN1_UTF8STRING_value(strings, i)));
-    return texts;
 }
 
 }  // namespace

@@ -12,8 +12,6 @@
 namespace xos {
 namespace {
 
-using ExtensionPtr = std::unique_ptr<X509_EXTENSION, OpensslFree<X509_EXTENSION_free>>;
-
 constexpr size_t kPemLine = 64;
 
 Bytes name_der(const X509_NAME* name) {
@@ -143,13 +141,15 @@ bool is_same_name(const X509_NAME* one, const X509_NAME* other) {
     return !der.empty() && der == name_der(other);
 }
 
-// 128 bits with the top two set to 01: positive, random and always 16 bytes long.
-bool set_random_serial(X509* certificate) {
+BignumPtr make_random_serial() {
     std::array<uint8_t, 16> bytes;
-    if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) return false;
+    if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) return nullptr;
     bytes[0] = static_cast<uint8_t>((bytes[0] & 0x3f) | 0x40);
-    const BignumPtr number(BN_bin2bn(bytes.data(), static_cast<int>(bytes.size()), nullptr));
-    return number && BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate)) != nullptr;
+    return BignumPtr(BN_bin2bn(bytes.data(), static_cast<int>(bytes.size()), nullptr));
+}
+
+bool set_serial(X509* certificate, const BIGNUM* serial) {
+    return serial != nullptr && BN_to_ASN1_INTEGER(serial, X509_get_serialNumber(certificate)) != nullptr;
 }
 
 bool set_validity(X509* certificate, std::chrono::sys_seconds not_before,
@@ -166,8 +166,33 @@ bool add_extension(X509* certificate, X509* issuer, int nid, const char* value) 
     return extension && X509_add_ext(certificate, extension.get(), -1) == 1;
 }
 
-Asn1ObjectPtr attributes_object() {
-    return Asn1ObjectPtr(OBJ_txt2obj(kAttributesOid, 1));
+bool add_extension(X509* certificate, const char* oid, std::span<const uint8_t> der) {
+    const Asn1ObjectPtr object(OBJ_txt2obj(oid, 1));
+    const OctetsPtr octets(ASN1_OCTET_STRING_new());
+    if (!object || !octets ||
+        ASN1_OCTET_STRING_set(octets.get(), der.data(), static_cast<int>(der.size())) != 1)
+        return false;
+    const ExtensionPtr extension(X509_EXTENSION_create_by_OBJ(nullptr, object.get(), 0, octets.get()));
+    return extension && X509_add_ext(certificate, extension.get(), -1) == 1;
+}
+
+std::vector<X509_EXTENSION*> find_extensions(const X509* certificate, const char* oid) {
+    std::vector<X509_EXTENSION*> found;
+    const Asn1ObjectPtr object(OBJ_txt2obj(oid, 1));
+    if (!object) return found;
+    for (int at = -1; (at = X509_get_ext_by_OBJ(certificate, object.get(), at)) >= 0;)
+        found.push_back(X509_get_ext(certificate, at));
+    return found;
+}
+
+bool is_critical(const X509* certificate, int nid) {
+    const int at = X509_get_ext_by_NID(certificate, nid, -1);
+    return at >= 0 && X509_EXTENSION_get_critical(X509_get_ext(certificate, at)) == 1;
+}
+
+std::span<const uint8_t> extension_der(X509_EXTENSION* extension) {
+    const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(extension);
+    return {ASN1_STRING_get0_data(value), static_cast<size_t>(ASN1_STRING_length(value))};
 }
 
 }  // namespace xos

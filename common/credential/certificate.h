@@ -33,11 +33,17 @@ std::optional<std::string> read_serial(const X509* certificate);
 // O=<organisation>, CN=<common_name> in that order, as UTF8String.
 NamePtr make_name(std::string_view organisation, std::string_view common_name);
 bool is_same_name(const X509_NAME* one, const X509_NAME* other);  // byte by byte
-// Pieces of a certificate in the making; false: OpenSSL's queue says why. A serial is 16 bytes, positive,
-// random.
-bool set_random_serial(X509* certificate);
+// Extensions by their OID in dotted form. None, one or more; they are the certificate's.
+std::vector<X509_EXTENSION*> find_extensions(const X509* certificate, const char* oid);
+std::span<const uint8_t> extension_der(X509_EXTENSION* extension);  // its value, as long as it lives
+bool is_critical(const X509* certificate, int nid);                 // the first extension of that number
+
+// Pieces of a certificate in the making; null or false: OpenSSL's queue says why.
+// 128 bits with the top two set to 01: positive, random and always 16 bytes long.
+BignumPtr make_random_serial();
+bool set_serial(X509* certificate, const BIGNUM* serial);  // false for null too
 bool set_validity(X509* certificate, std::chrono::sys_seconds not_before, std::chrono::sys_seconds not_after);
 bool add_extension(X509* certificate, X509* issuer, int nid, const char* value);
-Asn1ObjectPtr attributes_object();  // kAttributesOid
+bool add_extension(X509* certificate, const char* oid, std::span<const uint8_t> der);  // not critical
 
 }  // namespace xos

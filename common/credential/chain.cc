@@ -1,11 +1,11 @@
 // Verifying an XOS-Cert. Runs in the sandboxed verifier: no file, no environment, no clock.
 #include <openssl/crypto.h>
-#include <openssl/x509_vfy.h>
 
 #include <mutex>
 
 #include "common/credential/certificate.h"
 #include "common/credential/fingerprint.h"
+#include "common/credential/leaf.h"
 #include "common/credential/openssl_failure.h"
 #include "common/credential/xos_cert.h"
 #include "common/time_text.h"
@@ -14,17 +14,6 @@
 namespace xos {
 namespace {
 
-using StorePtr = std::unique_ptr<X509_STORE, OpensslFree<X509_STORE_free>>;
-using StoreContextPtr = std::unique_ptr<X509_STORE_CTX, OpensslFree<X509_STORE_CTX_free>>;
-
-struct FreeStack {
-    void operator()(STACK_OF(X509) * stack) const { OSSL_STACK_OF_X509_free(stack); }
-};
-using StackPtr = std::unique_ptr<STACK_OF(X509), FreeStack>;
-
-constexpr int kDepth = 3;
-constexpr int kAuthLevel = 2;  // 112 bits: SSL_CTX_set_security_level(3)
-
 std::unexpected<Failure> refused(std::string_view why) {
     return failure(Errc::invalid, "the certificate is not a credential: {}", why);
 }
@@ -32,7 +21,7 @@ std::unexpected<Failure> refused(std::string_view why) {
 struct Chain {
     Bytes leaf_der;
     X509Ptr leaf;
-    StackPtr others;
+    X509StackPtr others;
 };
 
 Outcome<Chain> read_chain(std::span<const uint8_t> input) {
@@ -79,30 +68,6 @@ std::unexpected<Failure> explain(int error, int depth, const X509* certificate,
                    whose, X509_verify_cert_error_string(error), error, depth);
 }
 
-Outcome<void> verify_signatures(const Chain& chain, X509* ca, std::chrono::sys_seconds now) {
-    const StorePtr store(X509_STORE_new());
-    const StoreContextPtr context(X509_STORE_CTX_new());
-    if (!store || !context || X509_STORE_add_cert(store.get(), ca) != 1 ||
-        X509_STORE_CTX_init(context.get(), store.get(), chain.leaf.get(), chain.others.get()) != 1)
-        return openssl_failure(Errc::system, "cannot prepare the verification of a certificate");
-    X509_VERIFY_PARAM* const parameters = X509_STORE_CTX_get0_param(context.get());
-    if (X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_X509_STRICT) != 1 ||
-        X509_VERIFY_PARAM_set_purpose(parameters, X509_PURPOSE_SSL_CLIENT) != 1)
-        return openssl_failure(Errc::system, "cannot prepare the verification of a certificate");
-    X509_VERIFY_PARAM_set_depth(parameters, kDepth);
-    X509_VERIFY_PARAM_set_auth_level(parameters, kAuthLevel);
-    X509_VERIFY_PARAM_set_time(parameters, now.time_since_epoch().count());
-    if (X509_verify_cert(context.get()) == 1) return {};
-    const X509* at = X509_STORE_CTX_get_current_cert(context.get());
-    return explain(X509_STORE_CTX_get_error(context.get()), X509_STORE_CTX_get_error_depth(context.get()),
-                   at ? at : chain.leaf.get(), now);
-}
-
-bool is_critical(const X509* certificate, int nid) {
-    const int at = X509_get_ext_by_NID(certificate, nid, -1);
-    return at >= 0 && X509_EXTENSION_get_critical(X509_get_ext(certificate, at)) == 1;
-}
-
 Outcome<void> check_profile(X509* leaf) {
     const uint32_t flags = X509_get_extension_flags(leaf);
     if ((flags & EXFLAG_INVALID) != 0) return refused("its extensions contradict each other");
@@ -116,15 +81,11 @@ Outcome<void> check_profile(X509* leaf) {
 }
 
 Outcome<XosAttributes> read_attributes(const X509* leaf) {
-    const Asn1ObjectPtr object = attributes_object();
-    if (!object) return openssl_failure(Errc::system, "cannot name the VO attributes");
-    const int at = X509_get_ext_by_OBJ(leaf, object.get(), -1);
-    if (at < 0) return refused("it has no VO attributes");
-    if (X509_get_ext_by_OBJ(leaf, object.get(), at) >= 0) return refused("it has VO attributes twice");
-    X509_EXTENSION* const extension = X509_get_ext(leaf, at);
-    if (X509_EXTENSION_get_critical(extension) != 0) return refused("its VO attributes are critical");
-    const ASN1_OCTET_STRING* value = X509_EXTENSION_get_data(extension);
-    return decode_attributes({ASN1_STRING_get0_data(value), static_cast<size_t>(ASN1_STRING_length(value))});
+    const auto found = find_extensions(leaf, kAttributesOid);
+    if (found.empty()) return refused("it has no VO attributes");
+    if (found.size() > 1) return refused("it has VO attributes twice");
+    if (X509_EXTENSION_get_critical(found.front()) != 0) return refused("its VO attributes are critical");
+    return decode_attributes(extension_der(found.front()));
 }
 
 Outcome<PublicKey> read_key(const X509* leaf) {
@@ -163,7 +124,9 @@ Outcome<VerifiedCredential> verify_chain(std::span<const uint8_t> leaf_der_or_pe
     const auto chain = read_chain(leaf_der_or_pem_chain);
     if (!chain) return std::unexpected(chain.error());
     X509* const leaf = chain->leaf.get();
-    if (auto good = verify_signatures(*chain, ca->get(), now); !good) return std::unexpected(good.error());
+    if (auto good = verify_leaf(leaf, chain->others.get(), ca->get(), X509_PURPOSE_SSL_CLIENT, now, explain);
+        !good)
+        return std::unexpected(good.error());
     if (auto good = check_profile(leaf); !good) return std::unexpected(good.error());
 
     auto attributes = read_attributes(leaf);

@@ -3,6 +3,7 @@
 
 #include "common/credential/certificate.h"
 #include "common/credential/fingerprint.h"
+#include "common/credential/leaf.h"
 #include "common/credential/openssl_failure.h"
 #include "common/credential/request.h"
 #include "common/credential/xos_cert.h"
@@ -13,8 +14,6 @@ namespace {
 
 using ConstraintsPtr = std::unique_ptr<NAME_CONSTRAINTS, OpensslFree<NAME_CONSTRAINTS_free>>;
 using SubtreePtr = std::unique_ptr<GENERAL_SUBTREE, OpensslFree<GENERAL_SUBTREE_free>>;
-using OctetsPtr = std::unique_ptr<ASN1_OCTET_STRING, OpensslFree<ASN1_OCTET_STRING_free>>;
-using ExtensionPtr = std::unique_ptr<X509_EXTENSION, OpensslFree<X509_EXTENSION_free>>;
 
 constexpr char kRequestLabel[] = "CERTIFICATE REQUEST";
 constexpr char kCaCommonName[] = "authority";
@@ -31,16 +30,6 @@ bool add_name_constraints(X509* certificate, std::string_view vo) {
     static_cast<void>(subtree.release());
     return X509_add1_ext_i2d(certificate, NID_name_constraints, constraints.get(), 1, X509V3_ADD_DEFAULT) ==
            1;
-}
-
-bool add_attributes(X509* certificate, const Bytes& der) {
-    const Asn1ObjectPtr object = attributes_object();
-    const OctetsPtr octets(ASN1_OCTET_STRING_new());
-    if (!object || !octets ||
-        ASN1_OCTET_STRING_set(octets.get(), der.data(), static_cast<int>(der.size())) != 1)
-        return false;
-    const ExtensionPtr extension(X509_EXTENSION_create_by_OBJ(nullptr, object.get(), 0, octets.get()));
-    return extension && X509_add_ext(certificate, extension.get(), -1) == 1;
 }
 
 bool is_accepted_key(EVP_PKEY* key) {
@@ -94,7 +83,8 @@ Outcome<Bytes> create_ca(std::string_view vo, const SigningKey& ca_key, std::chr
     const X509Ptr certificate(X509_new());
     X509* const ca = certificate.get();
     const NamePtr name = make_name(vo, kCaCommonName);
-    const bool made = ca && name && X509_set_version(ca, X509_VERSION_3) == 1 && set_random_serial(ca) &&
+    const bool made = ca && name && X509_set_version(ca, X509_VERSION_3) == 1 &&
+                      set_serial(ca, make_random_serial().get()) &&
                       set_validity(ca, not_before - kCredentialBackdate, not_after) &&
                       X509_set_subject_name(ca, name.get()) == 1 &&
                       X509_set_issuer_name(ca, name.get()) == 1 && X509_set_pubkey(ca, ca_key.pkey()) == 1 &&
@@ -142,13 +132,8 @@ Outcome<IssuedCredential> issue_credential(std::string_view request_pem, const X
     if (lifetime < std::chrono::seconds(1) || lifetime > kCredentialLifetimeMax)
         return failure(Errc::invalid, "a credential lasts 1 second to {} hours",
                        kCredentialLifetimeMax.count());
-    const auto ca = parse_certificate(ca_certificate, "CA certificate");
+    const auto ca = open_issuing_ca(ca_certificate, ca_key, attributes.vo, now);
     if (!ca) return std::unexpected(ca.error());
-    const auto ca_end = read_time(X509_get0_notAfter(ca->get()));
-    if (!ca_end || *ca_end <= now)
-        return failure(Errc::denied, "the CA of {} has ended: renew the VO before issuing", attributes.vo);
-    if (X509_check_private_key(ca->get(), ca_key.pkey()) != 1)
-        return openssl_failure(Errc::conflict, "the CA key does not belong to the CA certificate");
     const auto extension = encode_attributes(attributes);
     if (!extension) return std::unexpected(extension.error());
     const auto request = read_request(request_pem, attributes.login);
@@ -157,18 +142,14 @@ Outcome<IssuedCredential> issue_credential(std::string_view request_pem, const X
     const X509Ptr certificate(X509_new());
     X509* const leaf = certificate.get();
     const NamePtr name = make_name(attributes.vo, attributes.login);
-    const bool made = leaf && name && X509_set_version(leaf, X509_VERSION_3) == 1 &&
-                      set_random_serial(leaf) &&
-                      set_validity(leaf, now - kCredentialBackdate, std::min(now + lifetime, *ca_end)) &&
-                      X509_set_subject_name(leaf, name.get()) == 1 &&
-                      X509_set_issuer_name(leaf, X509_get_subject_name(ca->get())) == 1 &&
-                      X509_set_pubkey(leaf, X509_REQ_get0_pubkey(request->get())) == 1 &&
-                      add_extension(leaf, ca->get(), NID_basic_constraints, "critical,CA:FALSE") &&
-                      add_extension(leaf, ca->get(), NID_key_usage, "critical,digitalSignature") &&
-                      add_extension(leaf, ca->get(), NID_ext_key_usage, "clientAuth") &&
-                      add_extension(leaf, ca->get(), NID_subject_key_identifier, "hash") &&
-                      add_extension(leaf, ca->get(), NID_authority_key_identifier, "keyid:always") &&
-                      add_attributes(leaf, *extension) && X509_sign(leaf, ca_key.pkey(), nullptr) > 0;
+    const LeafFields fields{.subject = name.get(),
+                            .key = X509_REQ_get0_pubkey(request->get()),
+                            .not_before = now - kCredentialBackdate,
+                            .not_after = std::min(now + lifetime, ca->not_after),
+                            .usages = "clientAuth"};
+    const bool made = leaf && name && fill_leaf(leaf, ca->certificate.get(), fields) &&
+                      add_extension(leaf, kAttributesOid, *extension) &&
+                      X509_sign(leaf, ca_key.pkey(), nullptr) > 0;
     if (!made)
         return openssl_failure(Errc::system,
                                compose("cannot certify {}@{}", attributes.login, attributes.vo));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "common/credential/asn1_text.h"
 #include "common/credential/openssl_failure.h"
 #include "common/uuid.h"
 #include "libxos/login_name.h"
@@ -43,24 +44,6 @@ ASN1_SEQUENCE(NodeAsn1) = {
     }
 };
 using NodePtr = std::unique_ptr<NodeAsn1, FreeNode>;
-using StringPtr = std::unique_ptr<ASN1_UTF8STRING, OpensslFree<ASN1_UTF8STRING_free>>;
-
-bool set_text(ASN1_UTF8STRING* into, std::string_view text) {
-    return ASN1_STRING_set(into, text.data(), static_cast<int>(text.size())) == 1;
-}
-
-bool add_text(STACK_OF(ASN1_UTF8STRING) * into, std::string_view text) {
-    StringPtr string(ASN1_UTF8STRING_new());
-    if (!string || !set_text(string.get(), text) || sk_ASN1_UTF8STRING_push(into, string.get()) == 0)
-        return false;
-    static_cast<void>(string.release());
-    return true;
-}
-
-std::string to_text(const ASN1_UTF8STRING* string) {
-    return std::string(
-        as_text({ASN1_STRING_get0_data(string), static_cast<size_t>(ASN1_STRING_length(string))}));
-}
 
 std::unexpected<Failure> broken() {
     ERR_clear_error();
@@ -72,12 +55,11 @@ std::unexpected<Failure> broken() {
 
 Outcome<Bytes> encode_node_extension(const CertifiedNode& node) {
     const NodePtr value(reinterpret_cast<NodeAsn1*>(ASN1_item_new(ASN1_ITEM_rptr(NodeAsn1))));
-    bool filled = value && ASN1_INTEGER_set_uint64(value->version, kNodeVersion) == 1 &&
-                  set_text(value->vo, node.vo) && set_text(value->id, node.id) &&
-                  set_text(value->name, node.name) && set_text(value->site, node.site) &&
-                  ASN1_INTEGER_set_uint64(value->cpus, node.cpus) == 1 &&
-                  ASN1_INTEGER_set_uint64(value->memory, node.memory) == 1;
-    for (const std::string& tag : node.tags) filled = filled && add_text(value->tags, tag);
+    const bool filled =
+        value && ASN1_INTEGER_set_uint64(value->version, kNodeVersion) == 1 && set_text(value->vo, node.vo) &&
+        set_text(value->id, node.id) && set_text(value->name, node.name) &&
+        set_text(value->site, node.site) && ASN1_INTEGER_set_uint64(value->cpus, node.cpus) == 1 &&
+        ASN1_INTEGER_set_uint64(value->memory, node.memory) == 1 && add_texts(value->tags, node.tags);
     unsigned char* der = nullptr;
     const int size =
         filled ? ASN1_item_i2d(reinterpret_cast<ASN1_VALUE*>(value.get()), &der, ASN1_ITEM_rptr(NodeAsn1))
@@ -101,15 +83,13 @@ Outcome<CertifiedNode> decode_node_extension(std::span<const uint8_t> der) {
         version != kNodeVersion || ASN1_INTEGER_get_uint64(&cpus, value->cpus) != 1 || cpus > UINT32_MAX ||
         ASN1_INTEGER_get_uint64(&memory, value->memory) != 1)
         return broken();
-    CertifiedNode node{to_text(value->vo),
-                       to_text(value->id),
-                       to_text(value->name),
-                       to_text(value->site),
-                       {},
-                       uint32_t(cpus),
-                       memory};
-    for (int i = 0; i < sk_ASN1_UTF8STRING_num(value->tags); ++i)
-        node.tags.push_back(to_text(sk_ASN1_UTF8STRING_value(value->tags, i)));
+    const CertifiedNode node{to_text(value->vo),
+                             to_text(value->id),
+                             to_text(value->name),
+                             to_text(value->site),
+                             to_texts(value->tags),
+                             uint32_t(cpus),
+                             memory};
     if (!is_vo_name(node.vo) || !is_uuid(node.id)) return broken();
     // d2i takes BER too: what is no DER would give one value two spellings
     const auto again = encode_node_extension(node);

@@ -1,7 +1,5 @@
 #include "common/credential/proxy.h"
 
-#include <openssl/rand.h>
-
 #include <algorithm>
 
 #include "common/credential/certificate.h"
@@ -13,24 +11,11 @@ namespace xos {
 namespace {
 
 using ProxyInfoPtr = std::unique_ptr<PROXY_CERT_INFO_EXTENSION, OpensslFree<PROXY_CERT_INFO_EXTENSION_free>>;
-using ExtensionPtr = std::unique_ptr<X509_EXTENSION, OpensslFree<X509_EXTENSION_free>>;
 
 constexpr int kExtensions = 2;  // keyUsage, proxyCertInfo
 
 std::unexpected<Failure> refused(std::string_view why) {
     return failure(Errc::invalid, "the proxy is none of this profile: {}", why);
-}
-
-bool set_serial(X509* certificate, const BIGNUM* serial) {
-    return BN_to_ASN1_INTEGER(serial, X509_get_serialNumber(certificate)) != nullptr;
-}
-
-// 126 random bits below a set one: positive, and always 16 bytes long.
-BignumPtr random_serial() {
-    std::array<uint8_t, 16> bytes;
-    if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) return nullptr;
-    bytes[0] = static_cast<uint8_t>((bytes[0] & 0x3f) | 0x40);
-    return BignumPtr(BN_bin2bn(bytes.data(), static_cast<int>(bytes.size()), nullptr));
 }
 
 std::string decimal(const BIGNUM* number) {
@@ -48,14 +33,6 @@ NamePtr proxy_name(const XosAttributes& attributes, const std::string& serial) {
                                             static_cast<int>(serial.size()), -1, 0) != 1)
         return nullptr;
     return name;
-}
-
-bool add_key_usage(X509* proxy) {
-    X509V3_CTX context;
-    X509V3_set_ctx(&context, nullptr, proxy, nullptr, nullptr, 0);
-    const ExtensionPtr usage(
-        X509V3_EXT_conf_nid(nullptr, &context, NID_key_usage, "critical,digitalSignature"));
-    return usage && X509_add_ext(proxy, usage.get(), -1) == 1;
 }
 
 bool add_proxy_info(X509* proxy) {
@@ -170,17 +147,16 @@ Outcome<ProxyDraft> draft_proxy(const VerifiedCredential& parent, const SigningK
     draft.not_after = std::min(now + lifetime, parent.not_after);
     const X509Ptr certificate(X509_new());
     X509* const proxy = certificate.get();
-    const BignumPtr serial = random_serial();
+    const BignumPtr serial = make_random_serial();
     const NamePtr issuer = make_name(parent.attributes.vo, parent.attributes.login);
     const NamePtr subject = proxy_name(parent.attributes, decimal(serial.get()));
     // signed by the fresh key first, which writes the algorithm into the part that is to be signed by another
     const bool made =
-        proxy && serial && issuer && subject && X509_set_version(proxy, X509_VERSION_3) == 1 &&
-        set_serial(proxy, serial.get()) &&
-        ASN1_TIME_set(X509_getm_notBefore(proxy), draft.not_before.time_since_epoch().count()) &&
-        ASN1_TIME_set(X509_getm_notAfter(proxy), draft.not_after.time_since_epoch().count()) &&
+        proxy && issuer && subject && X509_set_version(proxy, X509_VERSION_3) == 1 &&
+        set_serial(proxy, serial.get()) && set_validity(proxy, draft.not_before, draft.not_after) &&
         X509_set_issuer_name(proxy, issuer.get()) == 1 && X509_set_subject_name(proxy, subject.get()) == 1 &&
-        X509_set_pubkey(proxy, key.pkey()) == 1 && add_key_usage(proxy) && add_proxy_info(proxy) &&
+        X509_set_pubkey(proxy, key.pkey()) == 1 &&
+        add_extension(proxy, nullptr, NID_key_usage, "critical,digitalSignature") && add_proxy_info(proxy) &&
         X509_sign(proxy, key.pkey(), nullptr) > 0;
     if (made) draft.to_be_signed = to_be_signed(proxy);
     const auto text = made ? read_serial(proxy) : std::nullopt;

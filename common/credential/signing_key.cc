@@ -121,7 +121,7 @@ bool verify_ed25519(std::span<const uint8_t, 32> public_key, std::span<const uin
     return good;
 }
 
-Outcome<SigningKey> load_signing_key(int directory, const char* name, std::string_view passphrase) {
+Outcome<std::string> read_key_file(int directory, const char* name) {
     const UniqueFd file(openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     if (!file && errno == ENOENT) return failure(Errc::not_found, "there is no key file {}", name);
     if (!file) return failure_errno(errno, "cannot open the key file {}", name);
@@ -134,8 +134,14 @@ Outcome<SigningKey> load_signing_key(int directory, const char* name, std::strin
     const ssize_t size = pread(file.get(), pem.data(), pem.size(), 0);
     if (size < 0) return failure_errno(errno, "cannot read the key file {}", name);
     pem.resize(static_cast<size_t>(size));
-    auto key = SigningKey::from_pem(pem, passphrase);
-    OPENSSL_cleanse(pem.data(), pem.size());
+    return pem;
+}
+
+Outcome<SigningKey> load_signing_key(int directory, const char* name, std::string_view passphrase) {
+    auto pem = read_key_file(directory, name);
+    if (!pem) return std::unexpected(pem.error());
+    auto key = SigningKey::from_pem(*pem, passphrase);
+    OPENSSL_cleanse(pem->data(), pem->size());
     if (!key) return failure(key.error().code, "key file {}: {}", name, key.error().message);
     return key;
 }

@@ -41,7 +41,10 @@ class SigningKey {
 bool verify_ed25519(std::span<const uint8_t, 32> public_key, std::span<const uint8_t> message,
                     std::span<const uint8_t> signature);
 
-// Reads the key file name inside directory. Refused: a link, a file that others may read or write.
+// The text of the key file name inside directory: a secret, a byte more at most than from_pem() takes.
+// Refused: a link, a file that others may read or write. Errc::not_found where there is none.
+Outcome<std::string> read_key_file(int directory, const char* name);
+// The same, and the key in it.
 Outcome<SigningKey> load_signing_key(int directory, const char* name, std::string_view passphrase = {});
 // Writes a new file, mode 0600, synced to disk; refuses to replace one.
 Outcome<void> store_signing_key(int directory, const char* name, const SigningKey& key,

@@ -4,6 +4,7 @@
 
 #include "common/encoding.h"
 #include "common/ssh/ssh_cert.h"
+#include "common/ssh/ssh_key.h"
 #include "common/ssh/ssh_wire.h"
 
 namespace xos {
@@ -11,24 +12,12 @@ namespace {
 
 constexpr uint32_t kHostCertificate = 2;  // SSH_CERT_TYPE_HOST
 constexpr size_t kKeySize = 32;
-constexpr size_t kSignatureSize = 64;
 constexpr size_t kNonceSize = 32;
 constexpr size_t kNameMax = 256;
 constexpr size_t kCertMax = 64 * 1024;
 
-std::string packed(std::string_view value) {
-    std::string out;
-    put_string(out, kSshKeyType);
-    put_string(out, value);
-    return out;
-}
-
-Outcome<std::string> unpacked(std::string_view bytes, size_t size, std::string_view what) {
-    SshReader reader(bytes);
-    const std::string_view type = reader.string(kNameMax), value = reader.string(kNameMax);
-    if (!reader.complete() || type != kSshKeyType || value.size() != size)
-        return failure(Errc::invalid, "{}: expected ssh-ed25519", what);
-    return std::string(value);
+PublicKey public_key(std::span<const uint8_t> bytes) {
+    return {KeyType::ed25519, Bytes(bytes.begin(), bytes.end())};
 }
 
 // The blob of a line "TYPE BASE64 [comment]".
@@ -48,7 +37,12 @@ Outcome<std::string> read_line(std::string_view line, std::string_view type, std
 Outcome<std::string> read_host_key(std::string_view line) {
     const auto blob = read_line(line, kSshKeyType, "SSH host key");
     if (!blob) return blob;
-    return unpacked(*blob, kKeySize, "SSH host key");
+    SshReader reader(*blob);
+    const std::string_view type = reader.string(kNameMax);
+    const auto key = read_ssh_fields(reader, KeyType::ed25519);
+    if (!reader.complete() || type != kSshKeyType || !key)
+        return failure(Errc::invalid, "SSH host key: expected ssh-ed25519");
+    return std::string(as_text(key->bytes));
 }
 
 Outcome<std::string> sign_host_cert(const HostCert& cert, const SigningKey& host_ca) {
@@ -70,10 +64,10 @@ Outcome<std::string> sign_host_cert(const HostCert& cert, const SigningKey& host
     put_string(body, "");  // critical options: there are none for hosts
     put_string(body, "");  // extensions, likewise
     put_string(body, "");  // reserved
-    put_string(body, packed(as_text(host_ca.public_bytes())));
-    const auto signature = host_ca.sign(as_bytes(body));
-    if (!signature) return std::unexpected(signature.error());
-    put_string(body, packed(as_text(*signature)));
+    put_string(body, ssh_key_blob(public_key(host_ca.public_bytes())));
+    const auto signature = sign_for_ssh(host_ca.pkey(), body);
+    if (!signature) return signature;
+    put_string(body, *signature);
     return ssh_cert_line(body, cert.principals.front());
 }
 
@@ -94,21 +88,20 @@ Outcome<HostCert> open_host_cert(std::string_view line, std::span<const uint8_t,
     const std::string_view options = reader.string(kCertMax), extensions = reader.string(kCertMax);
     const std::string_view reserved = reader.string(kCertMax), signer = reader.string(kNameMax);
     const std::string_view body = std::string_view(*blob).substr(0, blob->size() - reader.left());
-    const std::string_view signature_blob = reader.string(kNameMax);
+    const std::string_view signature = reader.string(kNameMax);
     while (principals.more()) cert.principals.emplace_back(principals.string(kNameMax));
     if (!reader.complete() || !principals.complete() || type != kSshCertType || kind != kHostCertificate ||
         cert.public_key.size() != kKeySize || cert.principals.empty() || !options.empty() ||
         !extensions.empty() || !reserved.empty())
         return failure(Errc::invalid, "the SSH host certificate is not one of an Ed25519 host key");
-    const auto signature = unpacked(signature_blob, kSignatureSize, "SSH host certificate");
-    if (!signature) return std::unexpected(signature.error());
-    if (signer != packed(as_text(host_ca)) || !verify_ed25519(host_ca, as_bytes(body), as_bytes(*signature)))
+    const PublicKey ca = public_key(host_ca);
+    if (signer != ssh_key_blob(ca) || !is_ssh_signature(ca, body, signature))
         return failure(Errc::denied, "the SSH host certificate is not signed by the VO's host CA");
     return cert;
 }
 
 std::string host_ca_line(std::span<const uint8_t, 32> host_ca) {
-    return compose("{} {}", kSshKeyType, encode_base64(as_bytes(packed(as_text(host_ca)))));
+    return compose("{} {}", kSshKeyType, encode_base64(as_bytes(ssh_key_blob(public_key(host_ca)))));
 }
 
 std::string known_hosts_line(std::string_view pattern, std::span<const uint8_t, 32> host_ca,

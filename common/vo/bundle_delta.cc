@@ -13,17 +13,6 @@ constexpr uint64_t kFormat = 1;
 constexpr char kDeltaType[] = "xos-bundle-delta+json";
 constexpr std::string_view kBeginning = "{\"xos-bundle-delta\":";
 
-Outcome<ContentDigest> read_digest(const JsonNode& content) {
-    const auto text = content.text("digest", 43);
-    if (!text) return std::unexpected(text.error());
-    const auto bytes = decode_base64url(*text);
-    ContentDigest digest;
-    if (!bytes || bytes->size() != digest.size())
-        return content.invalid("digest: expected 32 bytes in base64url");
-    std::ranges::copy(*bytes, digest.begin());
-    return digest;
-}
-
 // null: the VO has no VOMS any more
 Outcome<std::optional<VomsTrust>> read_voms(const JsonNode& node) {
     if (!node.is_object()) return std::optional<VomsTrust>();
@@ -64,7 +53,7 @@ Outcome<BundleDelta> read_delta(std::string_view payload, VoRecord vo) {
     first.take(delta.serial, root.integer("serial", 1, kSerialMax));
     first.take(delta.issued, read_seconds(root, "issued"));
     first.take(delta.not_after, read_seconds(root, "not_after"));
-    first.take(delta.digest, read_digest(root));
+    first.take(delta.digest, read_32_bytes(root, "digest"));
     read_lists(first, root, delta);
     if (root.find("policy")) first.take(delta.policy, read_policy(root));
     if (const auto voms = root.find("voms")) first.take(delta.voms, read_voms(*voms));

@@ -10,17 +10,6 @@ namespace {
 
 constexpr uint64_t kFormat = 1;
 
-Outcome<Ed25519Public> read_key(const JsonNode& node, const char* key) {
-    const auto text = node.text(key, 43);
-    if (!text) return std::unexpected(text.error());
-    const auto bytes = decode_base64url(*text);
-    Ed25519Public out;
-    if (!bytes || bytes->size() != out.size())
-        return node.invalid(compose("{}: expected a key of 32 bytes in base64url", key));
-    std::ranges::copy(*bytes, out.begin());
-    return out;
-}
-
 Outcome<VoRecord> read_vo_payload(std::string_view payload) {
     const auto json = Json::parse(payload, {.bytes = kVoPayloadMax, .depth = 3}, "VO record");
     if (!json) return std::unexpected(json.error());
@@ -49,7 +38,7 @@ Outcome<std::vector<Record>> read_list(const JsonNode& content, const char* key,
 
 Outcome<VoRecord> open_vo_part(const JsonNode& root, std::string_view pinned_fingerprint,
                                std::string_view what) {
-    const auto vo_key = read_key(root, "vo_key");
+    const auto vo_key = read_32_bytes(root, "vo_key");
     if (!vo_key) return std::unexpected(vo_key.error());
     if (key_fingerprint(*vo_key) != pinned_fingerprint)
         return failure(

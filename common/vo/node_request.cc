@@ -13,17 +13,6 @@ constexpr uint64_t kFormat = 1;
 constexpr char kRequestType[] = "xos-node-request+json";
 constexpr JsonLimits kLimits{.bytes = kNodeRequestMax, .depth = 4};
 
-Outcome<Ed25519Public> read_key(const JsonNode& node, const char* key) {
-    const auto text = node.string(key, 43);
-    if (!text) return std::unexpected(text.error());
-    const auto bytes = decode_base64url(*text);
-    Ed25519Public out;
-    if (!bytes || bytes->size() != out.size())
-        return node.invalid(compose("{}: expected a key of 32 bytes in base64url", key));
-    std::ranges::copy(*bytes, out.begin());
-    return out;
-}
-
 Outcome<NodeRequest> read_claims(std::string_view payload) {
     const auto json = Json::parse(payload, kLimits, "node's request");
     if (!json) return std::unexpected(json.error());
@@ -33,7 +22,7 @@ Outcome<NodeRequest> read_claims(std::string_view payload) {
     first.check(root.object({"vo", "name", "host_key", "site", "tags", "cpus", "memory"}));
     first.take(request.vo, root.string("vo", kVoNameMax));
     first.take(request.name, root.string("name", kHostNameMax));
-    first.take(request.host_key, read_key(root, "host_key"));
+    first.take(request.host_key, read_32_bytes(root, "host_key"));
     first.take(request.attributes, read_node_attributes(root));
     if (first) return first.get();
     if (!is_vo_name(request.vo)) return root.invalid("vo: expected the name of a VO");
@@ -70,7 +59,7 @@ Outcome<NodeRequest> open_node_request(std::string_view text) {
         return std::unexpected(good.error());
     if (auto format = root.integer("xos-node-request", kFormat, kFormat); !format)
         return std::unexpected(format.error());
-    const auto key = read_key(root, "node_key");
+    const auto key = read_32_bytes(root, "node_key");
     if (!key) return std::unexpected(key.error());
     const auto statement = root.field("request");
     if (!statement) return std::unexpected(statement.error());
@@ -101,7 +90,7 @@ Outcome<NodeAnswer> read_node_answer(std::string_view text) {
     FirstFailure first;
     first.check(root.object({"xos-node-answer", "vo_key", "vo", "node", "certificate", "host_certificate"}));
     first.check(root.integer("xos-node-answer", kFormat, kFormat).transform([](uint64_t) {}));
-    first.take(answer.vo_key, read_key(root, "vo_key"));
+    first.take(answer.vo_key, read_32_bytes(root, "vo_key"));
     first.take(answer.vo_statement, root.string("vo", kNodeRequestMax));
     first.take(answer.certificate, root.string("certificate", kNodeRequestMax));
     first.take(answer.host_certificate, root.string("host_certificate", kNodeRequestMax));

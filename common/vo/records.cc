@@ -139,6 +139,16 @@ Outcome<void> check_unique(const std::vector<Record>& records, const char* kind)
 
 }  // namespace
 
+Outcome<std::array<uint8_t, 32>> read_32_bytes(const JsonNode& record, const char* key) {
+    std::array<uint8_t, 32> out;
+    const auto bytes = read_bytes(record, key, out.size());
+    if (!bytes) return std::unexpected(bytes.error());
+    if (bytes->size() != out.size())
+        return record.invalid(compose("{}: expected 32 bytes in base64url", key));
+    std::ranges::copy(*bytes, out.begin());
+    return out;
+}
+
 bool is_web_url(std::string_view text) {
     if (text.size() > kUrlMax) return false;
     if (text.starts_with("https://"))
@@ -242,15 +252,6 @@ Json write_vo_record(const VoRecord& record) {
 
 namespace {
 
-Outcome<Ed25519Public> read_public_key(const JsonNode& node, const char* key) {
-    const auto bytes = read_bytes(node, key, std::tuple_size<Ed25519Public>());
-    if (!bytes) return std::unexpected(bytes.error());
-    Ed25519Public out;
-    if (bytes->size() != out.size()) return node.invalid(compose("{}: expected 32 bytes in base64url", key));
-    std::ranges::copy(*bytes, out.begin());
-    return out;
-}
-
 Outcome<std::vector<std::string>> read_urls(const JsonNode& record, const char* key) {
     std::vector<std::string> urls;
     const auto list = record.find(key);
@@ -281,12 +282,12 @@ Outcome<VoRecord> read_vo_record(const JsonNode& node) {
     first.take(record.uid_base, node.integer("uid_base", kUidMin, kUidMax));
     first.take(record.block_size, node.integer("block_size", kBlockSize, kBlockSizeMax));
     first.take(record.ca_certificate, read_bytes(node, "ca", kCredentialMax));
-    first.take(record.registrar_key, read_public_key(node, "registrar_key"));
+    first.take(record.registrar_key, read_32_bytes(node, "registrar_key"));
     first.take(record.bundle_lifetime, node.integer("bundle_lifetime", 0, kTimeMax));
     if (node.find("authority")) first.take(record.authority, node.string("authority", kUrlMax));
     if (node.find("authority_pin")) first.take(record.authority_pin, node.string("authority_pin", 50));
     first.take(record.mirrors, read_urls(node, "mirrors"));
-    if (node.find("host_ca")) first.take(record.host_ca, read_public_key(node, "host_ca"));
+    if (node.find("host_ca")) first.take(record.host_ca, read_32_bytes(node, "host_ca"));
     if (node.find("dissolved")) first.take(record.dissolved, node.boolean("dissolved"));
     if (first) return first.get();
     if (const Fault fault = fault_of(record)) return node.invalid(*fault);

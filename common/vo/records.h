@@ -106,6 +106,9 @@ Outcome<Member> read_member(const JsonNode& node, uint32_t block_size);
 Json write_group(const Group& group);
 Outcome<Group> read_group(const JsonNode& node, uint32_t block_size);
 
+// The required field key of record: 32 bytes (a public key, a digest) in base64url.
+Outcome<std::array<uint8_t, 32>> read_32_bytes(const JsonNode& record, const char* key);
+
 bool is_certificate_serial(std::string_view text);  // 2..40 lower-case hex digits, an even number
 // https://HOST[:PORT][/PATH] of printable ASCII without spaces, quotes, backslashes, user names or fragments,
 // at most kUrlMax bytes. A web URL may begin with http:// too: what is fetched there is signed.

@@ -1,3 +1,4 @@
+#include "common/clock.h"
 #include "common/encoding.h"
 #include "xosd/control/interfaces.h"
 #include "xosd/control/methods.h"
@@ -7,10 +8,6 @@ namespace xos {
 namespace {
 
 constexpr size_t kSignatureTextMax = 128;  // of base64; 64 bytes are 88
-
-std::chrono::sys_seconds now_seconds() {
-    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-}
 
 Json describe(const DelegatedCredential& delegated) {
     return JsonObject()
@@ -52,7 +49,7 @@ Outcome<ControlReply> complete(Daemon& daemon, const Caller& caller, const Json&
     const auto signature = decode_base64(*text);
     if (!signature) return root.invalid("signature: expected base64");
     const auto delegated =
-        daemon.delegations->complete(caller.uid, *serial, as_text(*signature), now_seconds());
+        daemon.delegations->complete(caller.uid, *serial, as_text(*signature), current_time());
     if (!delegated) return std::unexpected(delegated.error());
     return ControlReply{JsonObject().set("delegated", describe(*delegated)).build(), {}};
 }
@@ -60,7 +57,7 @@ Outcome<ControlReply> complete(Daemon& daemon, const Caller& caller, const Json&
 ControlReply list_delegated(const Daemon& daemon, const Caller& caller) {
     JsonArray list;
     for (const auto& [uid, delegated] : daemon.delegations->store().all())
-        if ((caller.uid == 0 || caller.uid == uid) && daemon.delegations->find_valid(uid, now_seconds()))
+        if ((caller.uid == 0 || caller.uid == uid) && daemon.delegations->find_valid(uid, current_time()))
             list.add(describe(delegated));
     return {JsonObject().set("delegated", list.build()).build(), {}};
 }

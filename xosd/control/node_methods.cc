@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "common/clock.h"
 #include "common/policy/explanation.h"
 #include "libxos/login_name.h"
 #include "libxos/names.h"
@@ -32,8 +33,7 @@ struct Question {
 };
 
 Outcome<Question> read_question(const Daemon& daemon, const TrustedVo& vo, const JsonNode& root) {
-    Question question{daemon.config.name, daemon.config.attributes,
-                      std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())};
+    Question question{daemon.config.name, daemon.config.attributes, current_time()};
     if (root.find("at")) {
         const auto at = root.integer("at", 0, kTimeMax);
         if (!at) return std::unexpected(at.error());

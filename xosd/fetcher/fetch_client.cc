@@ -2,12 +2,10 @@
 
 #include <fcntl.h>
 #include <pwd.h>
-#include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,45 +13,13 @@
 #include <utility>
 
 #include "libxos/names.h"
+#include "xosd/sandbox/sandboxed_program.h"
 
 namespace xos {
 namespace {
 
 constexpr int kSeals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK;
 constexpr auto kStartTime = std::chrono::seconds(5);  // on top of a request's own deadline
-constexpr int kFreeFd = 10;                           // above the descriptors that the program is given
-
-struct SpawnSettings {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    SpawnSettings() {
-        posix_spawn_file_actions_init(&actions);
-        posix_spawnattr_init(&attributes);
-    }
-    ~SpawnSettings() {
-        posix_spawn_file_actions_destroy(&actions);
-        posix_spawnattr_destroy(&attributes);
-    }
-    SpawnSettings(const SpawnSettings&) = delete;
-    SpawnSettings& operator=(const SpawnSettings&) = delete;
-};
-
-int prepare_spawn(SpawnSettings& settings, int socket, int body) {
-    sigset_t none, all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawnattr_setsigmask(&settings.attributes, &none);
-    posix_spawnattr_setsigdefault(&settings.attributes, &all);
-    if (const int error = posix_spawnattr_setflags(
-            &settings.attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID))
-        return error;
-    for (const int fd : {STDIN_FILENO, STDOUT_FILENO})
-        if (const int error = posix_spawn_file_actions_addopen(&settings.actions, fd, "/dev/null", O_RDWR, 0))
-            return error;
-    if (const int error = posix_spawn_file_actions_adddup2(&settings.actions, socket, kFetchSocket))
-        return error;
-    return posix_spawn_file_actions_adddup2(&settings.actions, body, kFetchBody);
-}
 
 }  // namespace
 
@@ -64,9 +30,7 @@ struct FetchClient::Child {
     EventSource on_end, on_deadline;
 
     void kill() const {
-        // fails only where it has ended already; not pidfd_send_signal(3): glibc 2.41 declares it without C
-        // linkage
-        if (pidfd) syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
+        if (pidfd) kill_child(pidfd.get());
     }
     void reap() {
         siginfo_t info{};
@@ -151,27 +115,17 @@ Outcome<void> FetchClient::start(const FetchRequest& request, Child& child) {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
         return failure_errno(errno, "cannot make the fetcher's socket");
-    const UniqueFd theirs_low(ends[1]);
+    const UniqueFd theirs(ends[1]);
     child.socket.reset(ends[0]);
     child.body.reset(memfd_create("bundle", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL));
     if (!child.body) return failure_errno(errno, "cannot make a memory file");
-    const UniqueFd theirs(fcntl(theirs_low.get(), F_DUPFD_CLOEXEC, kFreeFd));
-    const UniqueFd body(fcntl(child.body.get(), F_DUPFD_CLOEXEC, kFreeFd));
     const std::string packet = encode_fetch_request(request);
-    if (!theirs || !body || send(child.socket.get(), packet.data(), packet.size(), MSG_NOSIGNAL) < 0)
+    if (send(child.socket.get(), packet.data(), packet.size(), MSG_NOSIGNAL) < 0)
         return failure_errno(errno, "cannot set the fetcher up");
-    SpawnSettings settings;
-    if (const int error = prepare_spawn(settings, theirs.get(), body.get()))
-        return failure_errno(error, "cannot start {}", options_.program);
-    std::string path = options_.program, uid = std::to_string(options_.uid),
-                gid = std::to_string(options_.gid);
-    char* const arguments[] = {path.data(), uid.data(), gid.data(), nullptr};
-    char* const environment[] = {nullptr};
-    int pidfd = -1;
-    if (const int error = pidfd_spawn(&pidfd, path.c_str(), &settings.actions, &settings.attributes,
-                                      arguments, environment))
-        return failure_errno(error, "cannot start {}", path);
-    child.pidfd.reset(pidfd);
+    const PassedFd passed[] = {{theirs.get(), kFetchSocket}, {child.body.get(), kFetchBody}};
+    auto pidfd = spawn_sandboxed(options_.program, options_.uid, options_.gid, passed);
+    if (!pidfd) return std::unexpected(pidfd.error());
+    child.pidfd = *std::move(pidfd);
     return {};
 }
 

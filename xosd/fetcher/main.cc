@@ -6,15 +6,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <csignal>
-#include <optional>
 #include <vector>
 
 #include "common/file.h"
 #include "libxos/names.h"
 #include "xosd/fetcher/sandbox.h"
 #include "xosd/fetcher/web_transfer.h"
+#include "xosd/sandbox/arguments.h"
 
 namespace xos {
 namespace {
@@ -25,18 +24,7 @@ constexpr char kUsage[] =
 constexpr char kCertificates[] = "/etc/ssl/certs/ca-certificates.crt";
 constexpr size_t kCertificatesMax = 4 * 1024 * 1024;
 
-std::optional<uint32_t> parse_id(std::string_view text) {
-    uint32_t id = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return id;
-}
-
-void complain(std::string_view text) {
-    [[maybe_unused]] const auto written = write(STDERR_FILENO, text.data(), text.size());
-}
-
-Outcome<FetchAnswer> serve(uid_t uid, gid_t gid) {
+Outcome<FetchAnswer> serve(const SandboxUser& user) {
     // first of all: a socket that is closed with a packet unread takes the answer with it
     std::vector<char> packet(kFetchPacketMax);
     const ssize_t got = recv(kFetchSocket, packet.data(), packet.size(), 0);
@@ -44,7 +32,7 @@ Outcome<FetchAnswer> serve(uid_t uid, gid_t gid) {
     const WebCertificates certificates{read_file(kCertificates, kCertificatesMax).value_or("")};
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return failure(Errc::unavailable, "the fetcher cannot start libcurl");
-    if (auto walled = enter_fetch_sandbox(uid, gid, kBundleMax); !walled)
+    if (auto walled = enter_fetch_sandbox(user, kBundleMax); !walled)
         return failure(Errc::unavailable, "the fetcher cannot give up its rights: {}",
                        walled.error().message);
     if (got <= 0) return failure(Errc::unavailable, "the fetcher was asked for nothing");
@@ -57,13 +45,8 @@ Outcome<FetchAnswer> serve(uid_t uid, gid_t gid) {
 }  // namespace xos
 
 int main(int argc, char** argv) {
-    int type = 0;
-    socklen_t size = sizeof type;
-    const bool socket =
-        getsockopt(xos::kFetchSocket, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
-    const auto uid = argc == 3 ? xos::parse_id(argv[1]) : std::nullopt;
-    const auto gid = argc == 3 ? xos::parse_id(argv[2]) : std::nullopt;
-    if (!socket || !uid || !gid) {
+    const auto user = xos::read_sandbox_arguments(argc, argv, xos::kFetchSocket);
+    if (!user) {
         xos::complain(xos::kUsage);
         return 2;
     }
@@ -71,7 +54,7 @@ int main(int argc, char** argv) {
     std::signal(SIGXFSZ, SIG_IGN);  // a file that grows too large is an error of write(2)
     std::string answer;
     try {
-        answer = xos::encode_fetch_answer(xos::serve(*uid, *gid));
+        answer = xos::encode_fetch_answer(xos::serve(*user));
     } catch (const std::exception&) {
         answer =
             xos::encode_fetch_answer(xos::failure(xos::Errc::unavailable, "the fetcher has no memory left"));

@@ -1,17 +1,16 @@
 #include "xosd/fetcher/sandbox.h"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <seccomp.h>
-#include <sys/capability.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <memory>
+#include <span>
+
+#include "xosd/sandbox/rights.h"
 
 namespace xos {
 namespace {
@@ -88,38 +87,13 @@ constexpr std::array kAllowed{
     SCMP_SYS(writev),
 };
 
-Outcome<void> limit_resources(uint64_t max_file) {
-    const struct {
-        __rlimit_resource resource;
-        rlim_t value;
-        const char* name;
-    } limits[] = {{RLIMIT_NOFILE, kFilesMax, "open files"}, {RLIMIT_FSIZE, max_file, "file sizes"},
-                  {RLIMIT_CORE, 0, "core dumps"},           {RLIMIT_MEMLOCK, 0, "locked memory"},
-                  {RLIMIT_CPU, kCpuSecondsMax, "CPU time"}, {RLIMIT_NPROC, 0, "processes"},
-                  {RLIMIT_AS, kMemoryMax, "memory"}};
-    for (const auto& entry : limits) {
-        if (kSanitized && entry.resource == RLIMIT_AS) continue;
-        const rlimit both{entry.value, entry.value};
-        if (setrlimit(entry.resource, &both) != 0) return failure_errno(errno, "cannot limit {}", entry.name);
-    }
-    return {};
-}
-
-Outcome<void> become(uid_t uid, gid_t gid) {
-    for (cap_value_t cap = 0; cap_get_bound(cap) >= 0; ++cap)
-        if (cap_drop_bound(cap) != 0) return failure_errno(errno, "cannot drop capability {}", cap);
-    if (setgroups(0, nullptr) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0)
-        return failure_errno(errno, "cannot become uid {} gid {}", uid, gid);
-    return {};
-}
-
-Outcome<void> drop_capabilities() {
-    const std::unique_ptr<_cap_struct, int (*)(void*)> none(cap_init(), cap_free);
-    if (!none || cap_set_proc(none.get()) != 0 || cap_reset_ambient() != 0)
-        return failure_errno(errno, "cannot drop the capabilities");
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
-        return failure_errno(errno, "cannot forbid new privileges");
-    return {};
+Outcome<void> limit(uint64_t max_file) {
+    const ResourceLimit limits[] = {
+        {RLIMIT_NOFILE, kFilesMax, "open files"}, {RLIMIT_FSIZE, max_file, "file sizes"},
+        {RLIMIT_CORE, 0, "core dumps"},           {RLIMIT_MEMLOCK, 0, "locked memory"},
+        {RLIMIT_CPU, kCpuSecondsMax, "CPU time"}, {RLIMIT_NPROC, 0, "processes"},
+        {RLIMIT_AS, kMemoryMax, "memory"}};
+    return limit_resources(std::span(limits).first(std::size(limits) - (kSanitized ? 1 : 0)));
 }
 
 // Names are looked up by DNS, a local resolver's socket, and the kernel's routes.
@@ -153,16 +127,17 @@ Outcome<void> filter_system_calls() {
 
 }  // namespace
 
-Outcome<void> enter_fetch_sandbox(uid_t uid, gid_t gid, uint64_t max_file) {
-    if (uid == 0 || gid == 0)
+Outcome<void> enter_fetch_sandbox(const SandboxUser& user, uint64_t max_file) {
+    if (user.uid == 0 || user.gid == 0)
         return failure(Errc::invalid, "the fetcher does not run as root: give it a user of its own");
     if (geteuid() == 0) {
-        if (auto done = become(uid, gid); !done) return done;
-    } else if (geteuid() != uid || getegid() != gid) {
-        return failure(Errc::denied, "only root can become uid {} gid {}", uid, gid);
+        if (auto done = drop_bounding_set(); !done) return done;
+        if (auto done = become(user.uid, user.gid); !done) return done;
+    } else if (geteuid() != user.uid || getegid() != user.gid) {
+        return failure(Errc::denied, "only root can become uid {} gid {}", user.uid, user.gid);
     }
-    if (auto done = drop_capabilities(); !done) return done;
-    if (auto done = limit_resources(max_file); !done) return done;
+    if (auto done = drop_privileges(); !done) return done;
+    if (auto done = limit(max_file); !done) return done;
     return kSanitized ? Outcome<void>() : filter_system_calls();
 }
 

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "xosd/checkpoint/digest.h"
 #include "xosd/checkpoint/generation.h"
@@ -10,10 +11,6 @@
 
 namespace xos {
 namespace {
-
-std::chrono::sys_seconds now_seconds() {
-    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-}
 
 uint64_t size_of_tree(const std::string& directory) {
     uint64_t bytes = 0;
@@ -49,7 +46,7 @@ Outcome<void> JobService::record_checkpoint(uint64_t id, uint64_t generation, co
     if (!update) return std::unexpected(update.error());
     if (auto done = update->run(static_cast<int64_t>(id), static_cast<int64_t>(generation),
                                 checkpoint.manifest_digest, static_cast<int64_t>(checkpoint.bytes),
-                                now_seconds().time_since_epoch().count());
+                                current_time().time_since_epoch().count());
         !done)
         return done;
     Job job = *store_.find(id);

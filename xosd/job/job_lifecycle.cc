@@ -1,5 +1,6 @@
 #include <sys/epoll.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/policy/quantity.h"
 #include "xosd/identity/accounts_writer.h"
@@ -16,10 +17,6 @@ constexpr auto kStatusGrace = std::chrono::milliseconds(300);
 constexpr auto kKillDeadline = std::chrono::seconds(10);
 constexpr auto kKillAgain = std::chrono::seconds(30);
 constexpr size_t kEndedJobsMax = 1000;  // of one user; older ones without a checkpoint are forgotten
-
-std::chrono::sys_seconds now_seconds() {
-    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-}
 
 // A kill that did not end everything may have left the cgroup of the last run; by now it is empty, or this
 // fails.
@@ -139,7 +136,7 @@ void JobService::began(uint64_t id, Outcome<ContainerProcess> process, const OnJ
     job.state = JobState::running;
     job.pid = process->pid;
     job.start_time = process->start_time;
-    job.started = now_seconds();
+    job.started = current_time();
     live.process = *std::move(process);
     auto stored = store_.update(job);
     if (stored) stored = watch(id);
@@ -163,7 +160,7 @@ Outcome<void> JobService::watch(uint64_t id) {
     live.on_end = *std::move(source);
     const Job* job = store_.find(id);
     if (job->walltime == 0) return {};
-    const auto left = job->started + std::chrono::seconds(job->walltime) - now_seconds();
+    const auto left = job->started + std::chrono::seconds(job->walltime) - current_time();
     auto timer =
         parts_.loop.after(std::max(left, std::chrono::seconds(0)), [this, id] { walltime_over(id); });
     if (!timer) return std::unexpected(timer.error());
@@ -237,7 +234,7 @@ void JobService::ended(uint64_t id, const Outcome<void>& killed) {
 // The last step of every job: recorded, cleared away, told to those who wait.
 void JobService::conclude(Job job) {
     job.state = JobState::ended;
-    job.ended = now_seconds();
+    job.ended = current_time();
     if (auto adopted = adopt_checkpoints(job.id); !adopted)
         log(Level::error, "checkpoint not recorded",
             {{"job", job_name(job.id)}, {"reason", adopted.error().message}});

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "xosd/container/loader_client.h"
 #include "xosd/job/job_limits.h"
@@ -16,10 +17,6 @@ namespace {
 // What one user can make the node hold for him.
 constexpr size_t kRunningJobsMax = 128;
 constexpr size_t kWaitersMax = 256;
-
-std::chrono::sys_seconds now_seconds() {
-    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-}
 
 }  // namespace
 
@@ -85,14 +82,14 @@ Outcome<JobService::Owner> JobService::find_member(uint32_t uid) const {
     owner.home = home_path({parts_.config.home_root, vo->bundle.vo.name, member->name, uid, uid});
     for (const GroupEntry& group : owner.accounts.groups) owner.groups.push_back(group.gid);
     // also where root restarts the job of a member
-    owner.limits = check_policy(*vo, parts_.config, *member, Action::submit, now_seconds()).limits;
+    owner.limits = check_policy(*vo, parts_.config, *member, Action::submit, current_time()).limits;
     return owner;
 }
 
 Outcome<JobService::Owner> JobService::authorize(uint32_t uid, std::initializer_list<Action> actions) const {
     auto owner = find_member(uid);
     if (!owner) return owner;
-    const auto now = now_seconds();
+    const auto now = current_time();
     if (auto member = check_member(*owner->vo, owner->member->name, now); !member)
         return std::unexpected(member.error());
     if (!has_credential(*owner, uid, now))
@@ -116,7 +113,7 @@ bool JobService::has_credential(const Owner& owner, uint32_t uid, std::chrono::s
 
 // A session's own first: it is the stronger proof that its owner is there.
 std::optional<JobCredential> JobService::find_credential(const Owner& owner, uint32_t uid) const {
-    const auto now = now_seconds();
+    const auto now = current_time();
     const LoginSession* session = parts_.sessions.find_valid(uid, now, owner.vo->bundle.revoked_serials,
                                                              owner.member->credentials_from);
     if (session != nullptr) return JobCredential{session->chain, session->expires - now};
@@ -139,7 +136,7 @@ Outcome<void> JobService::check_quota(uint32_t uid, const Limits& limits) const 
 }
 
 Outcome<void> JobService::check_vo_serves(const Owner& owner) const {
-    if (auto member = check_member(*owner.vo, owner.member->name, now_seconds()); !member)
+    if (auto member = check_member(*owner.vo, owner.member->name, current_time()); !member)
         return std::unexpected(member.error());
     return check_takes_jobs(*owner.vo, places_.resources);
 }
@@ -163,7 +160,7 @@ void JobService::run(uint32_t uid, const Json& parameters, OnJob done) {
     job.login = login_name(*owner->member, *owner->vo);
     job.uid = uid;
     job.request = *std::move(request);
-    job.submitted = now_seconds();
+    job.submitted = current_time();
     job.walltime = walltime_of(owner->limits);
     const auto added = add(*owner, std::move(job));
     if (!added) return done(std::unexpected(added.error()));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/ssh/wrapped_credential.h"
 #include "xosd/session/login_check.h"
@@ -11,10 +12,6 @@ namespace {
 
 constexpr size_t kPendingMax = 256;
 constexpr auto kSweepInterval = std::chrono::seconds(60);
-
-std::chrono::sys_seconds now_seconds() {
-    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-}
 
 }  // namespace
 
@@ -30,7 +27,7 @@ Outcome<std::unique_ptr<DelegationService>> DelegationService::start(EventLoop& 
 }
 
 void DelegationService::sweep_again() {
-    sweep(now_seconds());
+    sweep(current_time());
     std::erase_if(pending_, [](const auto& entry) {
         return entry.second.deadline <= std::chrono::steady_clock::now();
     });
@@ -80,7 +77,7 @@ Outcome<const Member*> DelegationService::check_member_of(uint32_t uid, std::chr
 
 void DelegationService::begin(uint32_t uid, std::string ssh_key, std::chrono::seconds lifetime,
                               OnDraft done) {
-    const auto now = now_seconds();
+    const auto now = current_time();
     if (auto member = check_member_of(uid, now); !member) return done(std::unexpected(member.error()));
     if (pending_.size() >= kPendingMax && !pending_.contains(uid))
         return done(failure(Errc::unavailable, "too many delegations are under way: try again in a minute"));
@@ -102,7 +99,7 @@ void DelegationService::begin(uint32_t uid, std::string ssh_key, std::chrono::se
 
 Outcome<ProxyDraft> DelegationService::draft(uint32_t uid, const VerifiedCredential& credential,
                                              std::chrono::seconds lifetime) {
-    const auto now = now_seconds();
+    const auto now = current_time();
     // the bundle may have been replaced while the verifier worked
     const auto member = check_member_of(uid, now);
     if (!member) return std::unexpected(member.error());

@@ -1,5 +1,6 @@
 #include "xosd/session/login_service.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/ssh/ssh_key.h"
 #include "libxos/login_name.h"
@@ -10,10 +11,6 @@ namespace xos {
 namespace {
 
 constexpr auto kHomeDeadline = std::chrono::seconds(10);
-
-std::chrono::sys_seconds now_seconds() {
-    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-}
 
 Verdict verdict_of(Errc code) {
     return code == Errc::denied || code == Errc::invalid ? Verdict::deny : Verdict::unavailable;
@@ -52,13 +49,13 @@ void LoginService::check_key(std::string login, uint32_t uid, std::string key, C
     const TrustedVo* vo = name ? trust_.find(name->vo) : nullptr;
     if (vo == nullptr)
         return done(failure(Errc::denied, "{} is not of a VO that this node accepts", login), nullptr);
-    if (auto member = check_member(*vo, name->user, now_seconds()); !member)
+    if (auto member = check_member(*vo, name->user, current_time()); !member)
         return done(std::unexpected(member.error()), nullptr);
     VerifyRequest request;
     request.ssh_key = std::move(key);
     request.vo = std::string(name->vo);
     request.ca_certificate = vo->bundle.vo.ca_certificate;
-    request.now = now_seconds();
+    request.now = current_time();
     request.voms = voms_request(*vo, config_);
     verifier_.verify(std::move(request), [this, login, uid, done](Outcome<VerifiedCredential> credential) {
         if (!credential) return done(std::unexpected(credential.error()), nullptr);
@@ -67,7 +64,7 @@ void LoginService::check_key(std::string login, uint32_t uid, std::string key, C
         const TrustedVo* trusted = trust_.find(again->vo);
         if (trusted == nullptr)
             return done(failure(Errc::denied, "{} is no longer accepted", login), nullptr);
-        auto grant = check_login(*trusted, config_, again->user, uid, *credential, now_seconds());
+        auto grant = check_login(*trusted, config_, again->user, uid, *credential, current_time());
         if (grant)
             if (auto room = check_sessions(login, sessions_.count(uid), grant->limits); !room)
                 grant = std::unexpected(room.error());
@@ -96,7 +93,7 @@ void LoginService::answer_account(const AccountQuery& query, std::function<void(
     const auto name = parse_login_name(query.login);
     const TrustedVo* vo = name ? trust_.find(name->vo) : nullptr;
     Outcome<const Member*> member =
-        vo != nullptr ? check_member(*vo, name->user, now_seconds())
+        vo != nullptr ? check_member(*vo, name->user, current_time())
                       : failure(Errc::denied, "{} is not of a VO that this node accepts", query.login);
     if (!member) {
         log_refusal("account refused", query.login, query.service, "", member.error().message);
@@ -109,9 +106,9 @@ Outcome<LoginGrant> LoginService::check_without_credential(const std::string& lo
     const auto name = parse_login_name(login);
     const TrustedVo* vo = name ? trust_.find(name->vo) : nullptr;
     if (vo == nullptr) return failure(Errc::denied, "{} is not of a VO that this node accepts", login);
-    const auto member = check_member(*vo, name->user, now_seconds());
+    const auto member = check_member(*vo, name->user, current_time());
     if (!member) return std::unexpected(member.error());
-    const PolicyAnswer su = check_policy(*vo, config_, **member, Action::su, now_seconds());
+    const PolicyAnswer su = check_policy(*vo, config_, **member, Action::su, current_time());
     if (!su.permit) return failure(Errc::denied, "no credential, and {}", su.reason);
     LoginGrant grant;
     grant.member = *member;
@@ -191,7 +188,7 @@ void LoginService::finish(Opening& opening) {
     session.remote = opening.remote;
     session.serial = opening.serial;
     session.chain = opening.chain;
-    session.opened = now_seconds();
+    session.opened = current_time();
     session.expires = opening.chain.empty() ? std::chrono::sys_seconds{} : opening.grant.expires;
     const auto id = sessions_.open(std::move(session), opening.caller.pid, std::move(opening.caller.pidfd));
     if (!id) {

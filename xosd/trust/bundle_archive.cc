@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 
+#include "common/clock.h"
 #include "common/encoding.h"
 #include "common/file.h"
 #include "common/log.h"
@@ -32,10 +33,6 @@ constexpr int64_t kDeltaBytesMax = 4 * 1024 * 1024;
 // A stored bundle was in date when it was taken; that it is stale now is said at each login, not at the
 // start.
 constexpr auto kStoredGrace = std::chrono::hours(24 * 365 * 20);
-
-std::chrono::sys_seconds now_seconds() {
-    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-}
 
 std::string directory_of(const Database& database) {
     const char* const path = sqlite3_db_filename(database.raw(), "main");
@@ -89,7 +86,7 @@ Outcome<Bundle> BundleArchive::read(const ArchivedVo& vo) {
     auto bytes = vo.file.empty() ? Outcome<std::string>(as_text(whole->blob(0)))
                                  : read_file(directory_ + "/" + vo.file, kBundleMax);
     if (!bytes) return std::unexpected(bytes.error());
-    auto bundle = open_bundle(*bytes, vo.fingerprint, now_seconds(), kStoredGrace);
+    auto bundle = open_bundle(*bytes, vo.fingerprint, current_time(), kStoredGrace);
     bytes->clear();
     bytes->shrink_to_fit();
     auto deltas = database_.prepare("SELECT delta FROM bundle_delta WHERE vo = ?1 ORDER BY number");
@@ -99,7 +96,7 @@ Outcome<Bundle> BundleArchive::read(const ArchivedVo& vo) {
         const auto row = deltas->step();
         if (!row) return std::unexpected(row.error());
         if (!*row) break;
-        const auto delta = open_delta(as_text(deltas->blob(0)), vo.fingerprint, now_seconds(), kStoredGrace);
+        const auto delta = open_delta(as_text(deltas->blob(0)), vo.fingerprint, current_time(), kStoredGrace);
         bundle = delta ? apply_delta(*std::move(bundle), *delta) : std::unexpected(delta.error());
     }
     return bundle;

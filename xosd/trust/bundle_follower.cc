@@ -2,6 +2,7 @@
 
 #include <random>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/vo/bundle_delta.h"
 
@@ -11,10 +12,6 @@ namespace {
 constexpr auto kFirstDelay =
     std::chrono::milliseconds(500);  // after a start of the daemon: at most, jittered
 constexpr double kJitter = 0.2;      // of the interval, to both sides
-
-std::chrono::sys_seconds now_seconds() {
-    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-}
 
 std::chrono::milliseconds jittered(std::chrono::milliseconds around) {
     static std::minstd_rand random{std::random_device{}()};
@@ -248,7 +245,7 @@ void BundleFollower::warn_of_age(Entry& entry, const std::string& vo) const {
     const TrustedVo* const trusted = trust_.find(vo);
     if (trusted == nullptr || entry.said_old) return;
     const Bundle& bundle = trusted->bundle;
-    if (now_seconds() < bundle.not_after - (bundle.not_after - bundle.issued) / 4) return;
+    if (current_time() < bundle.not_after - (bundle.not_after - bundle.issued) / 4) return;
     entry.said_old = true;
     log(Level::warning, "bundle grows old", {{"vo", vo}, {"expires", format_time(bundle.not_after)}});
 }
@@ -261,14 +258,14 @@ void BundleFollower::note(Entry& entry, const std::string& vo, const Attempt& at
     const std::string source_before = state.source;
     if (!outcome) {
         if (!failed_before) {
-            state.failing_since = now_seconds();
+            state.failing_since = current_time();
             log(Level::warning, "bundle not fetched", {{"vo", vo}, {"reason", outcome.error().message}});
         }
         state.error = outcome.error().message;
         warn_of_age(entry, vo);
         return;
     }
-    state.asked = now_seconds();
+    state.asked = current_time();
     state.failing_since = {};
     state.error.clear();
     entry.said_old = false;

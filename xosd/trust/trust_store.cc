@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "libxos/login_name.h"
 
@@ -10,10 +11,6 @@ namespace {
 
 constexpr auto kOpenDeadline = std::chrono::seconds(300);
 constexpr size_t kSlice = 2000;  // members whose uids are recorded in one turn of the loop: some 20 ms
-
-std::chrono::sys_seconds now_seconds() {
-    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-}
 
 }  // namespace
 
@@ -95,7 +92,7 @@ void TrustStore::start_next() {
     const std::shared_ptr<Task> task = tasks_.front();
     auto made = std::make_shared<BundleUpdate>();
     auto work = [made, bytes = task->bytes, request = make_request(task->fingerprint, task->vo),
-                 now = now_seconds()]() mutable -> Outcome<void> {
+                 now = current_time()]() mutable -> Outcome<void> {
         auto update = prepare_update(bytes.text, request, now);
         request.pinned.clear();
         if (!update) return std::unexpected(update.error());
@@ -132,7 +129,7 @@ void TrustStore::end_task(const std::shared_ptr<Task>& task, Outcome<TakenBundle
 }
 
 Outcome<const TrustedVo*> TrustStore::apply(std::string_view bytes, std::string_view fingerprint) {
-    auto update = prepare_update(bytes, make_request(std::string(fingerprint), ""), now_seconds());
+    auto update = prepare_update(bytes, make_request(std::string(fingerprint), ""), current_time());
     if (!update) return std::unexpected(update.error());
     Task task;
     task.update = *std::move(update);

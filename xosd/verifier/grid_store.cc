@@ -12,15 +12,8 @@
 namespace xos {
 namespace {
 
-using ContextPtr = std::unique_ptr<X509_STORE_CTX, OpensslFree<X509_STORE_CTX_free>>;
-
 constexpr int kDepth = 6;      // kChainLengthMax certificates and an anchor
 constexpr int kAuthLevel = 2;  // 112 bits: keys of RSA from 2048 bits on, no signature with MD5 or SHA-1
-
-struct FreeStack {
-    void operator()(STACK_OF(X509) * stack) const { OSSL_STACK_OF_X509_free(stack); }
-};
-using StackPtr = std::unique_ptr<STACK_OF(X509), FreeStack>;
 
 std::string name_text(const X509_NAME* name) {
     const auto text = read_distinguished_name(name);
@@ -88,8 +81,8 @@ int judge(int good, X509_STORE_CTX* context) {
     return 0;
 }
 
-StackPtr stack_of(const ProxyChain& chain, size_t from) {
-    StackPtr stack(sk_X509_new_null());
+X509StackPtr stack_of(const ProxyChain& chain, size_t from) {
+    X509StackPtr stack(sk_X509_new_null());
     for (size_t i = from; stack && i < chain.certificates.size(); ++i) {
         X509* const one = chain.certificates[i].get();
         if (X509_up_ref(one) != 1 || sk_X509_push(stack.get(), one) == 0) return nullptr;
@@ -130,7 +123,7 @@ Outcome<GridStore> GridStore::make(const VomsRequest& trust, std::chrono::sys_se
 }
 
 Outcome<void> GridStore::ask(const Question& question) const {
-    const ContextPtr context(X509_STORE_CTX_new());
+    const StoreContextPtr context(X509_STORE_CTX_new());
     Asked asked{now_, grace_, ""};
     if (!context ||
         X509_STORE_CTX_init(context.get(), store_.get(), question.subject, question.others) != 1 ||
@@ -169,7 +162,7 @@ Outcome<void> GridStore::ask(const Question& question) const {
 }
 
 Outcome<void> GridStore::verify_user(const ProxyChain& chain) const {
-    const StackPtr above = stack_of(chain, chain.end_entity + 1), all = stack_of(chain, 1);
+    const X509StackPtr above = stack_of(chain, chain.end_entity + 1), all = stack_of(chain, 1);
     if (!above || !all) return openssl_failure(Errc::system, "cannot hold the chain");
     // Strict for what CAs issue; the proxies of VOMS have no key identifiers, which strict demands.
     if (auto good = ask({chain.user(), above.get(), X509_V_FLAG_X509_STRICT, X509_PURPOSE_SSL_CLIENT}); !good)

@@ -35,7 +35,7 @@ class GridStore {
     GridStore() = default;
     Outcome<void> ask(const Question& question) const;
 
-    std::unique_ptr<X509_STORE, OpensslFree<X509_STORE_free>> store_;
+    StorePtr store_;
     std::vector<X509Ptr> anchors_;
     std::vector<CrlPtr> lists_;
     std::chrono::sys_seconds now_;

@@ -4,16 +4,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <cstring>
-#include <optional>
 #include <string>
 #include <string_view>
 
+#include "common/clock.h"
 #include "common/credential/xos_cert.h"
 #include "common/encoding.h"
 #include "common/failure.h"
 #include "common/ssh/wrapped_credential.h"
+#include "xosd/sandbox/arguments.h"
 #include "xosd/verifier/credential_check.h"
 #include "xosd/verifier/sandbox.h"
 #include "xosd/verifier/verifier_service.h"
@@ -24,18 +24,11 @@ namespace {
 constexpr char kUsage[] =
     "usage: xos-verifier UID GID, with a SOCK_SEQPACKET socket as descriptor 3 (xosd starts it)\n";
 
-std::optional<uint32_t> parse_id(std::string_view text) {
-    uint32_t id = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return id;
-}
-
 // Makes OpenSSL and the C library load and allocate all that a request needs while that is still possible, by
 // checking a credential made here; a check that does not work must not begin to answer.
 Outcome<void> warm_up() {
     prepare_openssl();
-    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    const auto now = current_time();
     const auto ca_key = SigningKey::generate();
     const auto key = SigningKey::generate();
     if (!ca_key || !key) return failure(Errc::system, "cannot make keys");
@@ -64,30 +57,21 @@ Outcome<void> warm_up() {
     return {};
 }
 
-Outcome<void> prepare(uid_t uid, gid_t gid) {
+Outcome<void> prepare(const SandboxUser& user) {
     if (auto done = warm_up(); !done) return done;
-    return enter_sandbox({.uid = uid, .gid = gid, .socket = kVerifierSocket});
-}
-
-void complain(std::string_view text) {
-    [[maybe_unused]] const auto written = write(STDERR_FILENO, text.data(), text.size());
+    return enter_sandbox({.uid = user.uid, .gid = user.gid, .socket = kVerifierSocket});
 }
 
 }  // namespace
 }  // namespace xos
 
 int main(int argc, char** argv) {
-    int type = 0;
-    socklen_t size = sizeof type;
-    const bool socket =
-        getsockopt(xos::kVerifierSocket, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
-    const auto uid = argc == 3 ? xos::parse_id(argv[1]) : std::nullopt;
-    const auto gid = argc == 3 ? xos::parse_id(argv[2]) : std::nullopt;
-    if (!socket || !uid || !gid) {
+    const auto user = xos::read_sandbox_arguments(argc, argv, xos::kVerifierSocket);
+    if (!user) {
         xos::complain(xos::kUsage);
         return 2;
     }
-    if (const auto ready = xos::prepare(*uid, *gid); !ready) {
+    if (const auto ready = xos::prepare(*user); !ready) {
         xos::complain(xos::compose("xos-verifier: {}\n", ready.error().message));
         return 1;
     }

@@ -1,15 +1,14 @@
 #include "xosd/verifier/sandbox.h"
 
-#include <grp.h>
 #include <seccomp.h>
-#include <sys/capability.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <limits>
 #include <memory>
+#include <span>
+
+#include "xosd/sandbox/rights.h"
 
 namespace xos {
 namespace {
@@ -31,49 +30,19 @@ Outcome<void> close_all_but(int socket) {
     return {};
 }
 
-Outcome<void> limit(__rlimit_resource resource, rlim_t value, const char* name) {
-    const rlimit both{value, value};
-    if (setrlimit(resource, &both) != 0) return failure_errno(errno, "cannot limit {}", name);
-    return {};
-}
-
-Outcome<void> limit_resources() {
-    const struct {
-        __rlimit_resource resource;
-        rlim_t value;
-        const char* name;
-    } limits[] = {{RLIMIT_NOFILE, 0, "open files"},         {RLIMIT_FSIZE, 0, "file sizes"},
-                  {RLIMIT_CORE, 0, "core dumps"},           {RLIMIT_MEMLOCK, 0, "locked memory"},
-                  {RLIMIT_CPU, kCpuSecondsMax, "CPU time"}, {RLIMIT_NPROC, 0, "processes"}};
-    for (const auto& entry : limits)
-        if (auto done = limit(entry.resource, entry.value, entry.name); !done) return done;
-    if (kLimitMemory) return limit(RLIMIT_AS, kMemoryMax, "memory");
-    return {};
+Outcome<void> limit() {
+    constexpr ResourceLimit kLimits[] = {
+        {RLIMIT_NOFILE, 0, "open files"},         {RLIMIT_FSIZE, 0, "file sizes"},
+        {RLIMIT_CORE, 0, "core dumps"},           {RLIMIT_MEMLOCK, 0, "locked memory"},
+        {RLIMIT_CPU, kCpuSecondsMax, "CPU time"}, {RLIMIT_NPROC, 0, "processes"},
+        {RLIMIT_AS, kMemoryMax, "memory"}};
+    return limit_resources(std::span(kLimits).first(std::size(kLimits) - (kLimitMemory ? 0 : 1)));
 }
 
 // /proc/self/fdinfo is a directory that nobody can put a file into, and empty once this process has ended.
 Outcome<void> leave_root_directory() {
     if (chroot("/proc/self/fdinfo") != 0 || chdir("/") != 0)
         return failure_errno(errno, "cannot leave the root directory");
-    return {};
-}
-
-Outcome<void> drop_bounding_set() {
-    for (cap_value_t cap = 0; cap_get_bound(cap) >= 0; ++cap)
-        if (cap_drop_bound(cap) != 0) return failure_errno(errno, "cannot drop capability {}", cap);
-    return {};
-}
-
-Outcome<void> become(uid_t uid, gid_t gid) {
-    if (setgroups(0, nullptr) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0)
-        return failure_errno(errno, "cannot become uid {} gid {}", uid, gid);
-    return {};
-}
-
-Outcome<void> drop_capabilities() {
-    const std::unique_ptr<_cap_struct, int (*)(void*)> none(cap_init(), cap_free);
-    if (!none || cap_set_proc(none.get()) != 0 || cap_reset_ambient() != 0)
-        return failure_errno(errno, "cannot drop the capabilities");
     return {};
 }
 
@@ -115,10 +84,8 @@ Outcome<void> enter_sandbox(const SandboxOptions& options) {
     } else if (geteuid() != options.uid || getegid() != options.gid) {
         return failure(Errc::denied, "only root can become uid {} gid {}", options.uid, options.gid);
     }
-    if (auto done = drop_capabilities(); !done) return done;
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
-        return failure_errno(errno, "cannot forbid new privileges");
-    if (auto done = limit_resources(); !done) return done;
+    if (auto done = drop_privileges(); !done) return done;
+    if (auto done = limit(); !done) return done;
     if (auto done = filter_system_calls(options.socket); !done) return done;
     return close_all_but(options.socket);  // last, so that a failure above can still be told on stderr
 }
