@@ -38,8 +38,7 @@ Outcome<std::string> issue_node_certificate(std::span<const uint8_t, 32> public_
     if (!ca) return std::unexpected(ca.error());
     const auto extension = encode_node_extension(node);
     if (!extension) return std::unexpected(extension.error());
-    const PkeyPtr key(
-        EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, public_key.data(), public_key.size()));
+    const PkeyPtr key = make_pkey({KeyType::ed25519, Bytes(public_key.begin(), public_key.end())});
     const X509Ptr certificate(X509_new());
     X509* const leaf = certificate.get();
     const NamePtr name = make_name(node.vo, node.id);
@@ -84,6 +83,9 @@ Outcome<VerifiedNode> verify_node_certificate(std::string_view pem, std::span<co
     const NamePtr name = make_name(node->vo, node->id);
     if (!name || !is_same_name(name.get(), X509_get_subject_name(leaf)))
         return refused("its subject and its attributes name different nodes");
+    constexpr unsigned kStrict = X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_WILDCARDS;
+    if (X509_check_host(leaf, node->name.data(), node->name.size(), kStrict, nullptr) != 1)
+        return refused("its host name and its attributes name different nodes");
     VerifiedNode verified;
     verified.node = std::move(*node);
     EVP_PKEY* const key = X509_get0_pubkey(leaf);

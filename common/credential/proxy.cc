@@ -112,18 +112,13 @@ Outcome<void> check_dates(const VerifiedProxy& proxy, std::chrono::sys_seconds n
 }
 
 Outcome<Bytes> read_key(X509* proxy) {
-    Bytes key(32);
-    size_t size = key.size();
-    EVP_PKEY* const pkey = X509_get0_pubkey(proxy);
-    if (!pkey || EVP_PKEY_is_a(pkey, "ED25519") != 1 ||
-        EVP_PKEY_get_raw_public_key(pkey, key.data(), &size) != 1 || size != key.size())
-        return refused("its key must be Ed25519");
-    return key;
+    auto key = read_public_key(X509_get0_pubkey(proxy));
+    if (!key || key->type != KeyType::ed25519) return refused("its key must be Ed25519");
+    return std::move(key->bytes);
 }
 
 Outcome<void> check_signature(X509* proxy, const VerifiedCredential& parent) {
-    const PkeyPtr key(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, parent.public_key.bytes.data(),
-                                                  parent.public_key.bytes.size()));
+    const PkeyPtr key = make_pkey(parent.public_key);
     const bool good = key && X509_verify(proxy, key.get()) == 1;
     ERR_clear_error();
     if (!good) return failure(Errc::denied, "the proxy is not signed by the key of the credential");

@@ -2,12 +2,11 @@
 
 #include <algorithm>
 
+#include "common/credential/grid_claims.h"
 #include "common/first_failure.h"
 
 namespace xos {
 namespace {
-
-constexpr size_t kVomsNameMax = 255;
 
 // The grammar that VOMS itself keeps for names of VOs: those of hosts and a little more.
 bool is_voms_name(std::string_view text) {
@@ -37,7 +36,8 @@ Outcome<std::vector<Bytes>> read_der_list(const JsonNode& record, const char* ke
         const auto text = element.text(max_bytes * 4 / 3 + 4);
         if (!text) return std::unexpected(text.error());
         auto bytes = decode_base64url(*text);
-        if (!bytes || bytes->empty()) return element.invalid("expected base64url without padding");
+        if (!bytes || bytes->empty() || bytes->size() > max_bytes)
+            return element.invalid("expected base64url without padding");
         values.push_back(std::move(*bytes));
     }
     return values;

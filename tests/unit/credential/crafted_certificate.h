@@ -17,7 +17,9 @@ struct CraftedCertificate {
     const char* key_usage = "critical,digitalSignature";
     const char* extended_key_usage = "clientAuth";
     std::vector<Bytes> attributes;  // values of the extension, as often as there are
+    const char* attributes_oid = kAttributesOid;
     bool attributes_critical = false;
+    const char* subject_alt_name = nullptr;
     const char* more_oid = nullptr;  // another extension, critical
     EVP_PKEY* key = nullptr;         // the user's; nothing: a fresh Ed25519 key
 
@@ -36,9 +38,10 @@ struct CraftedCertificate {
         extend(leaf.get(), ca.get(), NID_basic_constraints, basic_constraints);
         extend(leaf.get(), ca.get(), NID_key_usage, key_usage);
         extend(leaf.get(), ca.get(), NID_ext_key_usage, extended_key_usage);
+        extend(leaf.get(), ca.get(), NID_subject_alt_name, subject_alt_name);
         extend(leaf.get(), ca.get(), NID_subject_key_identifier, "hash");
         extend(leaf.get(), ca.get(), NID_authority_key_identifier, "keyid:always");
-        for (const Bytes& value : attributes) add(leaf.get(), kAttributesOid, attributes_critical, value);
+        for (const Bytes& value : attributes) add(leaf.get(), attributes_oid, attributes_critical, value);
         if (more_oid) add(leaf.get(), more_oid, true, Bytes{5, 0});
         REQUIRE(X509_sign(leaf.get(), issuer_key,
                           EVP_PKEY_is_a(issuer_key, "ED25519") ? nullptr : EVP_sha256()) > 0);
@@ -48,12 +51,7 @@ struct CraftedCertificate {
   private:
     static void extend(X509* leaf, X509* ca, int nid, const char* value) {
         if (value == nullptr) return;
-        X509V3_CTX context;
-        X509V3_set_ctx(&context, ca, leaf, nullptr, nullptr, 0);
-        X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, &context, nid, value);
-        REQUIRE(extension);
-        X509_add_ext(leaf, extension, -1);
-        X509_EXTENSION_free(extension);
+        REQUIRE(add_extension(leaf, ca, nid, value));
     }
 
     static void add(X509* leaf, const char* oid, bool critical, const Bytes& value) {
