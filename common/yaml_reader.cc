@@ -71,10 +71,6 @@ void check_events(const std::string& text) {
 
 }  // namespace
 
-int yaml_line(const YAML::Node& node) {
-    return node.Mark().line + 1;
-}
-
 std::unexpected<Failure> yaml_failure(std::string_view source, const YAML::Node& node,
                                       std::string_view expected) {
     const YAML::Mark mark = node.Mark();

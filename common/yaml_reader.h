@@ -33,6 +33,4 @@ Outcome<void> check_keys(std::string_view source, const YAML::Node& node,
 Outcome<std::vector<std::string>> read_strings(std::string_view source, const YAML::Node& node);
 Outcome<std::string> read_string(std::string_view source, const YAML::Node& node);
 
-int yaml_line(const YAML::Node& node);  // 1-based
-
 }  // namespace xos

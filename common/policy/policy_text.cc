@@ -8,6 +8,7 @@ namespace xos {
 namespace {
 
 constexpr size_t kItemsMax = 65536;  // of one list
+constexpr size_t kKeysMax = 64;      // of one map; rules have fewer than 20
 constexpr size_t kWordMax = 4096;    // bytes
 constexpr size_t kMessageMax = 300;  // a message may quote the text, and that may be one long word
 
@@ -44,7 +45,10 @@ Outcome<PolicyText> convert(const JsonNode& node) {
     PolicyText text;
     if (node.is_object()) {
         text.kind = PolicyText::Kind::map;
-        for (const std::string_view key : node.keys()) {
+        const auto keys = node.keys();
+        // each is looked up by going through all
+        if (keys.size() > kKeysMax) return node.invalid(compose("expected at most {} keys", kKeysMax));
+        for (const std::string_view key : keys) {
             const std::string name(key);
             const auto field = node.field(name.c_str());
             if (!field) return std::unexpected(field.error());

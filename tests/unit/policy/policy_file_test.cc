@@ -74,4 +74,7 @@ TEST_CASE("a compact form that is not right is refused with its place") {
     CHECK(refusal(R"([{"allow":["login"],"allow":["pty"]}])").contains("policy of VO physics"));
     CHECK(refusal(R"([null])").contains("policy"));
     CHECK(refusal("").contains("policy"));
+    std::string many = R"([{"allow":"login")";
+    for (int i = 0; i < 65; ++i) many += ",\"k" + std::to_string(i) + "\":\"v\"";
+    CHECK(refusal(many + "}]").contains("at most 64 keys"));
 }
