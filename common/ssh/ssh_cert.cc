@@ -31,18 +31,6 @@ std::string packed(std::string_view type, std::string_view value) {
     return out;
 }
 
-// The key of a certificate's holder, whose type the name of the certificate's own tells.
-std::optional<PublicKey> decode_key(std::string_view blob) {
-    SshReader reader(blob);
-    const std::string_view name = reader.string(kNameMax);
-    for (const KeyType type : {KeyType::ed25519, KeyType::p256, KeyType::rsa})
-        if (name == ssh_key_type(type)) {
-            auto key = read_ssh_fields(reader, type);
-            return reader.complete() ? key : std::nullopt;
-        }
-    return std::nullopt;
-}
-
 PublicKey key_of(const SshCert& cert) {
     return {cert.key_type, Bytes(cert.public_key.begin(), cert.public_key.end())};
 }
@@ -160,8 +148,8 @@ Outcome<SshCert> decode_ssh_cert(std::string_view blob) {
     if (type != kUserCertificate) return failure(Errc::invalid, "the SSH certificate is not a user's");
     if (!critical_options.empty() || !reserved.empty())
         return failure(Errc::invalid, "the SSH certificate has critical options, which are not supported");
-    const auto signer = decode_key(signer_blob);
-    if (!signer || *signer != *key)
+    // a key has one encoding, or read_ssh_fields() refuses it
+    if (signer_blob != ssh_key_blob(*key))
         return failure(Errc::invalid, "the SSH certificate is signed by another key");
     if (!is_ssh_signature(*key, body, signature))
         return failure(Errc::invalid, "the signature of the SSH certificate is wrong");
