@@ -59,13 +59,13 @@ Outcome<Bundle> read_content(std::string_view payload, VoRecord vo) {
     first.take(bundle.serial, root.integer("serial", 1, kSerialMax));
     first.take(bundle.issued, read_seconds(root, "issued"));
     first.take(bundle.not_after, read_seconds(root, "not_after"));
-    first.take(bundle.groups, read_groups(root, "groups", vo.block_size));
+    first.take(bundle.groups, read_groups(root, "groups", vo.block_size, kGroupsMax));
     first.take(bundle.revoked_serials, read_texts(root, "revoked", kRevokedMax, 40));
     first.take(bundle.policy, read_policy(root));
     first.take(bundle.revoked_identities, read_identities(root, "revoked_identities", kRevokedIdentitiesMax));
     if (const auto voms = root.find("voms")) first.take(bundle.voms, read_voms_trust(*voms));
     first.take(bundle.crls, read_der_list(root, "crls", kCrlsMax, kCrlMax));
-    first.take(bundle.nodes, read_nodes(root, "nodes"));
+    first.take(bundle.nodes, read_nodes(root, "nodes", kNodesMax));
     if (first) return first.get();
     if (id != vo.id) return root.invalid(compose("vo: it belongs to another VO than {}", vo.name));
     first.take(bundle.members, read_each_member(*fields, vo.block_size));

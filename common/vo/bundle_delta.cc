@@ -24,11 +24,11 @@ void read_lists(FirstFailure& first, const JsonNode& root, BundleDelta& delta) {
     const auto names = [&](const char* key, size_t max_bytes) {
         return read_texts(root, key, kDeltaRecordsMax, max_bytes);
     };
-    first.take(delta.members, read_members(root, "members", block));
+    first.take(delta.members, read_members(root, "members", block, kDeltaRecordsMax));
     first.take(delta.members_gone, names("members_gone", kUserNameMax));
-    first.take(delta.groups, read_groups(root, "groups", block));
+    first.take(delta.groups, read_groups(root, "groups", block, kDeltaRecordsMax));
     first.take(delta.groups_gone, names("groups_gone", kUserNameMax));
-    first.take(delta.nodes, read_nodes(root, "nodes"));
+    first.take(delta.nodes, read_nodes(root, "nodes", kDeltaRecordsMax));
     first.take(delta.nodes_gone, names("nodes_gone", kHostNameMax));
     first.take(delta.revoked, names("revoked", 40));
     first.take(delta.revoked_gone, names("revoked_gone", 40));

@@ -31,12 +31,13 @@ class Digester {
         number(values.size());
         for (const std::string& value : values) text(value);
     }
+    void identity(const GridIdentity& value) {
+        text(value.issuer);
+        text(value.subject);
+    }
     void identities(const std::vector<GridIdentity>& values) {
         number(values.size());
-        for (const GridIdentity& value : values) {
-            text(value.issuer);
-            text(value.subject);
-        }
+        for (const GridIdentity& value : values) identity(value);
     }
     void ders(const std::vector<Bytes>& values) {
         number(values.size());
@@ -89,16 +90,27 @@ void add(Digester& digester, const NodeRecord& node) {
     digester.number(node.draining ? 1 : 0);
 }
 
-template <typename Record>
-void add_sorted(Digester& digester, const std::vector<Record>& records) {
+void add(Digester& digester, const std::string& serial) {
+    digester.text(serial);
+}
+
+void add(Digester& digester, const GridIdentity& identity) {
+    digester.identity(identity);
+}
+
+// In the order of key, whatever the order of records.
+template <typename Record, typename Key>
+void add_sorted(Digester& digester, const std::vector<Record>& records, Key key) {
     digester.number(records.size());
-    if (std::ranges::is_sorted(records, {}, &Record::name)) {
+    if (std::ranges::is_sorted(records, {}, key)) {
         for (const Record& record : records) add(digester, record);
         return;
     }
-    std::vector<std::reference_wrapper<const Record>> order(records.begin(), records.end());
-    std::ranges::sort(order, {}, [](const Record& record) -> const std::string& { return record.name; });
-    for (const Record& record : order) add(digester, record);
+    std::vector<const Record*> order;
+    order.reserve(records.size());
+    for (const Record& record : records) order.push_back(&record);
+    std::ranges::sort(order, {}, [&](const Record* record) { return std::invoke(key, *record); });
+    for (const Record* record : order) add(digester, *record);
 }
 
 }  // namespace
@@ -107,17 +119,13 @@ Outcome<ContentDigest> digest_content(const Bundle& bundle) {
     Digester digester;
     digester.text("xos-content-1");
     digester.text(bundle.vo.id);
-    add_sorted(digester, bundle.members);
-    add_sorted(digester, bundle.groups);
-    std::vector<std::string> revoked = bundle.revoked_serials;
-    std::ranges::sort(revoked);
-    digester.texts(revoked);
+    add_sorted(digester, bundle.members, &Member::name);
+    add_sorted(digester, bundle.groups, &Group::name);
+    add_sorted(digester, bundle.revoked_serials, std::identity());
     digester.text(bundle.policy);
-    std::vector<GridIdentity> identities = bundle.revoked_identities;
-    std::ranges::sort(identities, {}, [](const GridIdentity& identity) {
+    add_sorted(digester, bundle.revoked_identities, [](const GridIdentity& identity) {
         return std::pair(std::string_view(identity.issuer), std::string_view(identity.subject));
     });
-    digester.identities(identities);
     digester.number(bundle.voms ? 1 : 0);
     if (bundle.voms) {
         digester.text(bundle.voms->vo);
@@ -125,7 +133,7 @@ Outcome<ContentDigest> digest_content(const Bundle& bundle) {
         digester.ders(bundle.voms->servers);
     }
     digester.ders(bundle.crls);
-    add_sorted(digester, bundle.nodes);
+    add_sorted(digester, bundle.nodes, &NodeRecord::name);
     return digester.finish();
 }
 

@@ -9,6 +9,7 @@ namespace xos {
 namespace {
 
 constexpr uint64_t kFormat = 1;
+constexpr uint64_t kTimeMax = 253402300799;  // the end of the year 9999, the last that X.509 can say
 
 Outcome<VoRecord> read_vo_payload(std::string_view payload) {
     const auto json = Json::parse(payload, {.bytes = kVoPayloadMax, .depth = 3}, "VO record");
@@ -110,18 +111,20 @@ Outcome<void> check_validity(const VoRecord& record, std::chrono::sys_seconds is
     return {};
 }
 
-Outcome<std::vector<Member>> read_members(const JsonNode& content, const char* key, uint32_t block_size) {
-    return read_list<Member>(content, key, kMembersMax,
+Outcome<std::vector<Member>> read_members(const JsonNode& content, const char* key, uint32_t block_size,
+                                          size_t max) {
+    return read_list<Member>(content, key, max,
                              [&](const JsonNode& node) { return read_member(node, block_size); });
 }
 
-Outcome<std::vector<Group>> read_groups(const JsonNode& content, const char* key, uint32_t block_size) {
-    return read_list<Group>(content, key, kGroupsMax,
+Outcome<std::vector<Group>> read_groups(const JsonNode& content, const char* key, uint32_t block_size,
+                                        size_t max) {
+    return read_list<Group>(content, key, max,
                             [&](const JsonNode& node) { return read_group(node, block_size); });
 }
 
-Outcome<std::vector<NodeRecord>> read_nodes(const JsonNode& content, const char* key) {
-    return read_list<NodeRecord>(content, key, kNodesMax, read_node);
+Outcome<std::vector<NodeRecord>> read_nodes(const JsonNode& content, const char* key, size_t max) {
+    return read_list<NodeRecord>(content, key, max, read_node);
 }
 
 Outcome<std::vector<std::string>> read_texts(const JsonNode& content, const char* key, size_t max,
@@ -143,7 +146,7 @@ Outcome<Json> write_policy(const std::string& policy) {
 }
 
 Outcome<std::chrono::sys_seconds> read_seconds(const JsonNode& content, const char* key) {
-    return content.integer(key, 0, kSerialMax).transform([](uint64_t seconds) {
+    return content.integer(key, 0, kTimeMax).transform([](uint64_t seconds) {
         return std::chrono::sys_seconds(std::chrono::seconds(seconds));
     });
 }

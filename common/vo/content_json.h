@@ -43,15 +43,17 @@ Outcome<void> check_validity(const VoRecord& vo, std::chrono::sys_seconds issued
                              std::chrono::sys_seconds not_after, std::chrono::sys_seconds now,
                              std::chrono::seconds grace);
 
-// The array under key of content; empty where there is none.
-Outcome<std::vector<Member>> read_members(const JsonNode& content, const char* key, uint32_t block_size);
-Outcome<std::vector<Group>> read_groups(const JsonNode& content, const char* key, uint32_t block_size);
-Outcome<std::vector<NodeRecord>> read_nodes(const JsonNode& content, const char* key);
+// The array under key of content, of at most max; empty where there is none.
+Outcome<std::vector<Member>> read_members(const JsonNode& content, const char* key, uint32_t block_size,
+                                          size_t max);
+Outcome<std::vector<Group>> read_groups(const JsonNode& content, const char* key, uint32_t block_size,
+                                        size_t max);
+Outcome<std::vector<NodeRecord>> read_nodes(const JsonNode& content, const char* key, size_t max);
 // Texts of at most max_bytes each.
 Outcome<std::vector<std::string>> read_texts(const JsonNode& content, const char* key, size_t max,
                                              size_t max_bytes);
 Outcome<std::string> read_policy(const JsonNode& content);
-// Whole seconds since the epoch.
+// Whole seconds since the epoch, to the end of the year 9999.
 Outcome<std::chrono::sys_seconds> read_seconds(const JsonNode& content, const char* key);
 Json write_seconds(std::chrono::sys_seconds time);
 

@@ -29,7 +29,7 @@ bool is_distinguished_name(std::string_view text);
 Json write_identity(const GridIdentity& identity);
 Outcome<GridIdentity> read_identity(const JsonNode& node);
 Json write_identities(const std::vector<GridIdentity>& identities);
-// The array under key, empty where there is none; at most max elements, all different.
+// The array under key, empty where there is none; at most max elements.
 Outcome<std::vector<GridIdentity>> read_identities(const JsonNode& record, const char* key, size_t max);
 
 }  // namespace xos

@@ -34,6 +34,13 @@ Outcome<std::vector<std::string>> read_tags(const JsonNode& node) {
     return tags;
 }
 
+const char* fault_of(const NodeRecord& record) {
+    if (!is_host_name(record.name)) return "name: expected a host name in lower case";
+    if (!is_uuid(record.id)) return "id: expected a UUID";
+    if (!is_key_fingerprint(record.fingerprint)) return "fingerprint: expected SHA256:…";
+    return nullptr;
+}
+
 }  // namespace
 
 bool is_label(std::string_view text) {
@@ -76,6 +83,13 @@ Outcome<NodeAttributes> read_node_attributes(const JsonNode& node) {
     return attributes;
 }
 
+Outcome<void> check_node(const NodeRecord& record) {
+    const bool sound = is_host_name(record.name);
+    if (const char* fault = fault_of(record))
+        return failure(Errc::invalid, "node {}: {}", sound ? record.name : "(bad name)", fault);
+    return {};
+}
+
 Json write_node(const NodeRecord& record) {
     JsonObject object;
     object.set("name", Json::string(record.name));
@@ -96,9 +110,7 @@ Outcome<NodeRecord> read_node(const JsonNode& node) {
     first.take(record.attributes, read_node_attributes(node));
     if (const auto draining = node.find("draining")) first.take(record.draining, draining->boolean());
     if (first) return first.get();
-    if (!is_host_name(record.name)) return node.invalid("name: expected a host name in lower case");
-    if (!is_uuid(record.id)) return node.invalid("id: expected a UUID");
-    if (!is_key_fingerprint(record.fingerprint)) return node.invalid("fingerprint: expected SHA256:…");
+    if (const char* fault = fault_of(record)) return node.invalid(fault);
     return record;
 }
 

@@ -44,6 +44,8 @@ bool is_label(std::string_view text);      // [a-z0-9][a-z0-9._-]{0,62}
 void write_node_attributes(JsonObject& object, const NodeAttributes& attributes);
 // Fields site, tags, cpus, memory of node, each optional.
 Outcome<NodeAttributes> read_node_attributes(const JsonNode& node);
+// The rules of one record; a message names the field and what was expected.
+Outcome<void> check_node(const NodeRecord& record);
 Json write_node(const NodeRecord& record);
 Outcome<NodeRecord> read_node(const JsonNode& node);
 

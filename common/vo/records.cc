@@ -7,6 +7,7 @@
 
 #include "common/first_failure.h"
 #include "common/uuid.h"
+#include "common/vo/content_json.h"
 #include "common/vo/signed_record.h"
 #include "libxos/login_name.h"
 
@@ -23,6 +24,10 @@ bool are_distinct(const std::vector<std::string>& names) {
     std::vector<std::string_view> sorted(names.begin(), names.end());
     std::ranges::sort(sorted);
     return std::ranges::adjacent_find(sorted) == sorted.end();
+}
+
+bool is_identity(const GridIdentity& identity) {
+    return is_distinguished_name(identity.issuer) && is_distinguished_name(identity.subject);
 }
 
 bool is_block_size(uint32_t size) {
@@ -68,6 +73,11 @@ Fault fault_of(const Member& member, uint32_t block_size) {
         return compose("roles: expected at most {} different role names", kRolesPerMemberMax);
     if (member.identities.size() > kIdentitiesPerMemberMax)
         return compose("identities: expected at most {}", kIdentitiesPerMemberMax);
+    if (!std::ranges::all_of(member.identities, is_identity))
+        return "identities: expected distinguished names such as /DC=org/CN=User One";
+    if (member.credentials_from.time_since_epoch().count() < 0 ||
+        member.credentials_from > std::chrono::sys_seconds(std::chrono::seconds(kTimeMax)))
+        return "credentials_from: expected a time before the year 10000";
     return std::nullopt;
 }
 
@@ -111,16 +121,6 @@ Outcome<Bytes> read_bytes(const JsonNode& record, const char* key, size_t max) {
     return std::move(*bytes);
 }
 
-Outcome<std::chrono::sys_seconds> read_seconds(const JsonNode& record, const char* key) {
-    return record.integer(key, 0, kTimeMax).transform([](uint64_t seconds) {
-        return std::chrono::sys_seconds(std::chrono::seconds(seconds));
-    });
-}
-
-Json write_seconds(std::chrono::sys_seconds time) {
-    return Json::integer(static_cast<uint64_t>(time.time_since_epoch().count()));
-}
-
 template <typename Record>
 Outcome<void> check_unique(const std::vector<Record>& records, const char* kind) {
     std::unordered_set<std::string_view> names;
@@ -134,6 +134,19 @@ Outcome<void> check_unique(const std::vector<Record>& records, const char* kind)
             return failure(Errc::invalid, "{} {}: number {} is another's too", kind, record.name,
                            record.number);
     }
+    return {};
+}
+
+// What a reader of bundles takes: nobody signs more.
+Outcome<void> check_counts(const Bundle& bundle) {
+    const std::pair<size_t, size_t> counts[] = {
+        {bundle.members.size(), kMembersMax}, {bundle.groups.size(), kGroupsMax},
+        {bundle.nodes.size(), kNodesMax},     {bundle.revoked_serials.size(), kRevokedMax},
+        {bundle.crls.size(), kCrlsMax},       {bundle.revoked_identities.size(), kRevokedIdentitiesMax}};
+    for (const auto& [count, max] : counts)
+        if (count > max)
+            return failure(Errc::invalid, "VO {}: {} records of one sort, a bundle holds at most {}",
+                           bundle.vo.name, count, max);
     return {};
 }
 
@@ -216,6 +229,12 @@ Outcome<void> check_bundle(const Bundle& bundle) {
                 !added)
                 return failure(Errc::invalid, "member {}: {} is an identity of {} too", member.name,
                                identity.subject, owner->second);
+    for (const NodeRecord& node : bundle.nodes) first.check(check_node(node));
+    first.check(check_counts(bundle));
+    if (first) return first.get();
+    if (!std::ranges::all_of(bundle.revoked_identities, is_identity))
+        return failure(Errc::invalid, "VO {}: a revoked identity is not of distinguished names",
+                       bundle.vo.name);
     std::unordered_set<std::string_view> nodes;
     for (const NodeRecord& node : bundle.nodes)
         if (!nodes.insert(node.name).second) return failure(Errc::invalid, "node {}: there twice", node.name);

@@ -247,11 +247,6 @@ inline Bytes sequence(const Bytes& content) {
     return der;
 }
 
-struct FreeExtension {
-    void operator()(X509_EXTENSION* extension) const { X509_EXTENSION_free(extension); }
-};
-using ExtensionPtr = std::unique_ptr<X509_EXTENSION, FreeExtension>;
-
 inline ExtensionPtr raw_extension(const char* oid, const Bytes& value) {
     const Asn1ObjectPtr object(OBJ_txt2obj(oid, 1));
     ASN1_OCTET_STRING* data = ASN1_OCTET_STRING_new();

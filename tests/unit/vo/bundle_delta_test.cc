@@ -164,3 +164,10 @@ TEST_CASE_METHOD(Fixture, "a signed digest does not excuse a broken rule") {
     back = renewal_of(sample.bundle, 30h);
     CHECK(refusal(seal(sample, back)).contains("the clocks differ"));
 }
+
+TEST_CASE("the digest of a content is the same on every node and in every version") {
+    Bundle bundle = SampleVo().bundle;
+    bundle.revoked_serials = {"4b0001", "4a0001"};
+    bundle.revoked_identities = {{"/CN=CA", "/CN=Two"}, {"/CN=CA", "/CN=One"}};
+    CHECK(encode_base64url(must(digest_content(bundle))) == "Si_UfIh3z6GWHSp_J8JBORa3Ee4mvB1-D4wPsZDsDms");
+}

@@ -137,6 +137,28 @@ TEST_CASE("what a VO says of grids, nodes and its authority reads back") {
     CHECK_FALSE(check_vo_record(bundle.vo));
 }
 
+TEST_CASE("nobody signs a bundle that no node would read") {
+    const Bundle good = SampleVo().bundle;
+    Bundle bundle = good;
+    bundle.members[0].identities = {{"/CN=A CA", "User One"}};
+    CHECK(fault(bundle).starts_with("member user1: identities: expected"));
+    bundle = good;
+    bundle.members[0].credentials_from = std::chrono::sys_seconds(std::chrono::seconds(253402300800));
+    CHECK(fault(bundle).starts_with("member user1: credentials_from: expected"));
+    bundle = good;
+    bundle.nodes = {{"N1", bundle.vo.id, SampleVo().fingerprint(), {}, false}};
+    CHECK(fault(bundle) == "node (bad name): name: expected a host name in lower case");
+    bundle = good;
+    bundle.revoked_identities = {{"/CN=A CA", "x"}};
+    CHECK(fault(bundle).contains("revoked identity"));
+    bundle = good;
+    bundle.revoked_serials.assign((1 << 20) + 1, "4a0001");
+    CHECK(fault(bundle).contains("a bundle holds at most 1048576"));
+    bundle = good;
+    bundle.crls.assign(kCrlsMax + 1, Bytes{1});
+    CHECK(fault(bundle).contains("a bundle holds at most 16"));
+}
+
 TEST_CASE("names and URLs of grids keep their grammar") {
     CHECK(is_distinguished_name("/C=CH/O=Grid/CN=host/n1.example.org"));
     for (const char* bad : {"", "/", "CN=x", "/CN", "/=x", "/a b=x", "/CN=\n", "//CN=x"})
