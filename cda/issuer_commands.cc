@@ -34,7 +34,7 @@ Outcome<std::vector<std::pair<std::string, std::string>>> split_mappings(
 Outcome<std::string> add_issuer(Authority& authority, const Arguments& arguments) {
     auto jwks = read_all(STDIN_FILENO, kJwksMax);
     if (!jwks) return std::unexpected(jwks.error());
-    const auto keys = JwkSet::parse(*jwks);
+    const auto keys = JwkSet::read(*jwks);
     if (!keys) return std::unexpected(keys.error());
     const auto profile = read_profile(arguments.profile);
     if (!profile) return std::unexpected(profile.error());
@@ -58,7 +58,7 @@ Outcome<std::string> remove_issuer(Authority& authority, const Arguments& argume
 }
 
 std::string describe(std::string_view vo, const TokenIssuer& issuer) {
-    const auto keys = JwkSet::parse(issuer.jwks);
+    const auto keys = JwkSet::read(issuer.jwks);
     std::string text =
         compose("{}\n  audience  {}\n  claim     {}\n  profile   {}\n  keys      {}\n", issuer.url,
                 issuer.audience, issuer.claim, profile_name(issuer.profile), keys ? keys->size() : 0);

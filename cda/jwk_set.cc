@@ -9,7 +9,6 @@
 
 #include "common/credential/openssl_failure.h"
 #include "common/encoding.h"
-#include "common/json.h"
 
 namespace xos {
 namespace {
@@ -152,14 +151,23 @@ std::optional<TokenAlgorithm> read_algorithm(std::string_view name) {
 }
 
 Outcome<JwkSet> JwkSet::parse(std::string_view text) {
-    const auto json = Json::parse(text, {.bytes = kJwksMax, .depth = 8}, "JWK set");
+    auto set = read(text);
+    if (!set) return set;
+    for (const Key& key : set->keys_)
+        if (const auto pkey = set->make(key); !pkey) return std::unexpected(pkey.error());
+    return set;
+}
+
+Outcome<JwkSet> JwkSet::read(std::string_view text) {
+    auto json = Json::parse(text, {.bytes = kJwksMax, .depth = 8}, "JWK set");
     if (!json) return std::unexpected(json.error());
-    const JsonNode root = json->root();
+    JwkSet set;
+    set.json_ = std::move(*json);
+    const JsonNode root = set.json_.root();
     const auto list = root.field("keys");
     if (!list) return std::unexpected(list.error());
     const auto count = list->array(kJwksKeysMax);
     if (!count) return std::unexpected(count.error());
-    JwkSet set;
     for (size_t i = 0; i < *count; ++i) {
         const JsonNode key = list->at(i);
         const auto type = key.text("kty", 32);
@@ -177,13 +185,18 @@ Outcome<JwkSet> JwkSet::parse(std::string_view text) {
         }
         for (const Key& other : set.keys_)
             if (kid && other.kid == kid) return key.invalid("kid: another key of the set has the same");
-        auto pkey = rsa ? read_rsa(key) : read_p256(key);
-        if (!pkey) return std::unexpected(pkey.error());
-        set.keys_.push_back(
-            {std::move(kid), rsa ? TokenAlgorithm::rs256 : TokenAlgorithm::es256, std::move(*pkey)});
+        set.keys_.push_back({std::move(kid), rsa ? TokenAlgorithm::rs256 : TokenAlgorithm::es256, i});
     }
     if (set.keys_.empty()) return root.invalid("no key in it can check RS256 or ES256 signatures");
     return set;
+}
+
+Outcome<PkeyPtr> JwkSet::make(const Key& key) const {
+    const JsonNode root = json_.root();
+    const auto list = root.field("keys");
+    if (!list) return std::unexpected(list.error());
+    const JsonNode node = list->at(key.index);
+    return key.algorithm == TokenAlgorithm::rs256 ? read_rsa(node) : read_p256(node);
 }
 
 Outcome<const JwkSet::Key*> JwkSet::choose(TokenAlgorithm algorithm,
@@ -216,10 +229,12 @@ Outcome<void> JwkSet::verify(TokenAlgorithm algorithm, const std::optional<std::
                              std::string_view signing_input, std::string_view signature) const {
     const auto key = choose(algorithm, kid);
     if (!key) return std::unexpected(key.error());
+    const auto pkey = make(**key);
+    if (!pkey) return std::unexpected(pkey.error());
     const Bytes der = algorithm == TokenAlgorithm::es256
                           ? ecdsa_der(signature)
                           : Bytes(as_bytes(signature).begin(), as_bytes(signature).end());
-    if (der.empty() || !is_signed_by((*key)->pkey.get(), signing_input, der))
+    if (der.empty() || !is_signed_by(pkey->get(), signing_input, der))
         return failure(Errc::denied, "wrong signature: the token is not by a key of its issuer");
     return {};
 }

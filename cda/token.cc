@@ -152,7 +152,7 @@ Outcome<std::string> Token::verify(const TokenIssuer& issuer, std::chrono::sys_s
     if (issuer_ != issuer.url)
         return failure(Errc::denied, "wrong issuer: the token is by {}, not by {}", quote_claim(issuer_),
                        issuer.url);
-    const auto keys = JwkSet::parse(issuer.jwks);
+    const auto keys = JwkSet::read(issuer.jwks);
     if (!keys) return std::unexpected(keys.error());
     if (auto good = keys->verify(algorithm_, kid_, signing_input_, signature_); !good)
         return std::unexpected(good.error());

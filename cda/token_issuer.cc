@@ -66,6 +66,20 @@ Outcome<void> check_mappings(const std::vector<ClaimMapping>& mappings) {
     return {};
 }
 
+// All but the keys.
+Outcome<void> check_fields(const TokenIssuer& issuer) {
+    if (!is_https_url(issuer.url) || issuer.url.size() > kIssuerUrlMax)
+        return failure(Errc::invalid,
+                       "{} is no issuer: expected a URL of https of at most {} bytes, as \"iss\" of "
+                       "its tokens says",
+                       issuer.url, kIssuerUrlMax);
+    if (!is_printable(issuer.audience) || issuer.audience.size() > kAudienceMax)
+        return failure(Errc::invalid, "--audience: expected 1..{} printable ASCII characters", kAudienceMax);
+    if (!is_printable(issuer.claim) || issuer.claim.size() > kClaimNameMax)
+        return failure(Errc::invalid, "--claim: expected 1..{} printable ASCII characters", kClaimNameMax);
+    return check_mappings(issuer.mappings);
+}
+
 }  // namespace
 
 Outcome<TokenProfile> read_profile(std::string_view name) {
@@ -79,17 +93,9 @@ const char* profile_name(TokenProfile profile) {
 }
 
 Outcome<void> check_token_issuer(const TokenIssuer& issuer) {
-    if (!is_https_url(issuer.url) || issuer.url.size() > kIssuerUrlMax)
-        return failure(Errc::invalid,
-                       "{} is no issuer: expected a URL of https of at most {} bytes, as \"iss\" of "
-                       "its tokens says",
-                       issuer.url, kIssuerUrlMax);
-    if (!is_printable(issuer.audience) || issuer.audience.size() > kAudienceMax)
-        return failure(Errc::invalid, "--audience: expected 1..{} printable ASCII characters", kAudienceMax);
-    if (!is_printable(issuer.claim) || issuer.claim.size() > kClaimNameMax)
-        return failure(Errc::invalid, "--claim: expected 1..{} printable ASCII characters", kClaimNameMax);
+    if (auto sound = check_fields(issuer); !sound) return sound;
     if (const auto keys = JwkSet::parse(issuer.jwks); !keys) return std::unexpected(keys.error());
-    return check_mappings(issuer.mappings);
+    return {};
 }
 
 std::string format_token_issuer(const TokenIssuer& issuer) {
@@ -129,7 +135,7 @@ Outcome<TokenIssuer> parse_token_issuer(std::string_view json) {
     const auto known = read_profile(profile);
     if (!known) return std::unexpected(known.error());
     issuer.profile = *known;
-    if (auto sound = check_token_issuer(issuer); !sound) return std::unexpected(sound.error());
+    if (auto sound = check_fields(issuer); !sound) return std::unexpected(sound.error());
     return issuer;
 }
 

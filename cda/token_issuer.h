@@ -37,7 +37,7 @@ struct ClaimMapping {
 struct TokenIssuer {
     std::string url;       // exactly what "iss" says; is_https_url(), at most kIssuerUrlMax
     std::string audience;  // must be among "aud"
-    std::string jwks;      // JSON, which JwkSet::parse() accepts
+    std::string jwks;      // JSON, which JwkSet::parse() accepted when the issuer was added
     std::string claim = "sub";
     TokenProfile profile = TokenProfile::oidc;
     std::vector<ClaimMapping> mappings = {};  // values differ
@@ -48,8 +48,10 @@ struct TokenIssuer {
 Outcome<TokenProfile> read_profile(std::string_view name);
 const char* profile_name(TokenProfile profile);
 
+// Every rule, the keys' as well: for an issuer that is to be added.
 Outcome<void> check_token_issuer(const TokenIssuer& issuer);
 std::string format_token_issuer(const TokenIssuer& issuer);
+// The keys are not looked at: JwkSet::verify() checks the one that it uses.
 Outcome<TokenIssuer> parse_token_issuer(std::string_view json);
 
 }  // namespace xos

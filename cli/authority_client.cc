@@ -60,14 +60,15 @@ Outcome<Json> ask(const HttpsCall& call) {
 Outcome<IssuedAnswer> read_issued(const Json& json, std::string_view login) {
     const JsonNode root = json.root();
     IssuedAnswer answer;
+    std::string answered;
     uint64_t time = 0;
     FirstFailure first;
-    first.take(answer.login, root.string("login", kLoginNameMax));
+    first.take(answered, root.string("login", kLoginNameMax));
     first.take(answer.chain_pem, root.string("chain", kCredentialMax));
     first.take(time, root.integer("time", 0, kSerialMax));
     if (first) return first.get();
-    if (answer.login != login)
-        return failure(Errc::denied, "the authority answers for {}, not for {}", answer.login, login);
+    if (answered != login)
+        return failure(Errc::denied, "the authority answers for {}, not for {}", answered, login);
     auto record = read_signed_record(root, vo_of(login));
     if (!record) return std::unexpected(record.error());
     answer.record = std::move(*record);

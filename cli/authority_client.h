@@ -23,7 +23,6 @@ struct EnrolmentCode {
 Outcome<EnrolmentCode> read_code(std::string_view text);
 
 struct IssuedAnswer {
-    std::string login;
     std::string chain_pem;
     SignedVoRecord record;
     std::chrono::seconds clock_ahead{0};  // of this machine's clock, against the authority's

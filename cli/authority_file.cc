@@ -67,21 +67,29 @@ Outcome<KnownAuthority> read_authority(const UserFolder& folder) {
     return authority;
 }
 
-Outcome<SignedVoRecord> read_record(const UserFolder& folder, std::string_view vo) {
-    const auto authority = read_authority(folder);
-    if (!authority) return std::unexpected(authority.error());
+Outcome<std::optional<KnownAuthority>> find_authority(const UserFolder& folder) {
+    auto known = read_authority(folder);
+    if (known) return std::optional(std::move(*known));
+    if (known.error().code == Errc::not_found) return std::nullopt;
+    return std::unexpected(known.error());
+}
+
+Outcome<SignedVoRecord> read_record(const UserFolder& folder, const KnownAuthority& authority,
+                                    std::string_view vo) {
     const auto json = read_json(folder, kRecordFile);
     if (!json) return std::unexpected(json.error());
     const JsonNode root = json->root();
     auto record = read_signed_record(root, vo);
-    if (record && record->fingerprint != authority->vo_fingerprint)
+    if (record && record->fingerprint != authority.vo_fingerprint)
         return failure(Errc::denied, "{} is signed by another VO key than the one pinned",
                        folder.path_of(kRecordFile));
     return record;
 }
 
-Outcome<void> keep_record(const UserFolder& folder, const SignedVoRecord& record,
-                          const std::optional<KnownAuthority>& known) {
+Outcome<void> keep_record(const UserFolder& folder, const SignedVoRecord& record) {
+    const auto found = find_authority(folder);
+    if (!found) return std::unexpected(found.error());
+    const std::optional<KnownAuthority>& known = *found;
     const VoRecord& vo = record.record;
     if (known && known->vo_fingerprint != record.fingerprint)
         return failure(
@@ -90,7 +98,7 @@ Outcome<void> keep_record(const UserFolder& folder, const SignedVoRecord& record
             "remove {} first",
             vo.name, known->vo_fingerprint, record.fingerprint, folder.path());
     if (known)
-        if (const auto old = read_record(folder, vo.name); old && old->record.serial > vo.serial)
+        if (const auto old = read_record(folder, *known, vo.name); old && old->record.serial > vo.serial)
             return failure(Errc::denied,
                            "the authority hands out a record of {} older than the one known here", vo.name);
     const KnownAuthority authority{vo.authority, vo.authority_pin, record.fingerprint};

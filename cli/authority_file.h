@@ -40,12 +40,15 @@ Outcome<SignedVoRecord> read_signed_record(const JsonNode& node, std::string_vie
 
 // not_found where this desk knows no authority of the VO.
 Outcome<KnownAuthority> read_authority(const UserFolder& folder);
-// The record in record.json, checked against the fingerprint in authority.json.
-Outcome<SignedVoRecord> read_record(const UserFolder& folder, std::string_view vo);
+// The same, but nothing where it knows none.
+Outcome<std::optional<KnownAuthority>> find_authority(const UserFolder& folder);
+// The record in record.json, checked against the VO key that authority.json pins.
+Outcome<SignedVoRecord> read_record(const UserFolder& folder, const KnownAuthority& authority,
+                                    std::string_view vo);
 
-// Keeps the record and the authority that it names. denied, and nothing is kept, where the record is of
-// another VO key than known, or older than the one there is.
-Outcome<void> keep_record(const UserFolder& folder, const SignedVoRecord& record,
-                          const std::optional<KnownAuthority>& known);
+// Keeps the record and the authority that it names. denied, and nothing is kept, where this desk knows
+// another VO key of that name, or a newer record; where it knows none, whether the key is the VO's is for the
+// caller to have said.
+Outcome<void> keep_record(const UserFolder& folder, const SignedVoRecord& record);
 
 }  // namespace xos

@@ -28,13 +28,6 @@ Outcome<EnrolmentCode> find_code(const std::string& word) {
     return read_code(*text);
 }
 
-Outcome<std::optional<KnownAuthority>> read_known(const UserFolder& folder) {
-    auto known = read_authority(folder);
-    if (known) return std::optional(std::move(*known));
-    if (known.error().code == Errc::not_found) return std::nullopt;
-    return std::unexpected(known.error());
-}
-
 Outcome<int> enroll(const EnrollOptions& options) {
     if (!is_https_url(options.url))
         return failure(Errc::invalid,
@@ -46,13 +39,13 @@ Outcome<int> enroll(const EnrollOptions& options) {
     if (!name) return std::unexpected(name.error());
     const auto folder = UserFolder::open(name->vo);
     if (!folder) return std::unexpected(folder.error());
-    const auto known = read_known(*folder);
-    if (!known) return std::unexpected(known.error());
+    // before the code is used up: a broken file would keep the answer from being taken
+    if (const auto known = find_authority(*folder); !known) return std::unexpected(known.error());
     const auto key = load_or_make_user_key(*folder, name->user);
     if (!key) return std::unexpected(key.error());
     const auto record = ask_enrolment(options.url, *code, *key);
     if (!record) return std::unexpected(record.error());
-    if (auto kept = keep_record(*folder, *record, *known); !kept) return std::unexpected(kept.error());
+    if (auto kept = keep_record(*folder, *record); !kept) return std::unexpected(kept.error());
     std::printf("Enrolled as %s. The VO's fingerprint: %s\n", code->login.c_str(),
                 record->fingerprint.c_str());
     const auto chain = obtain_chain(*folder, code->login, *key, true);

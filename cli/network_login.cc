@@ -4,7 +4,6 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "cli/authority_client.h"
 #include "cli/credential_load.h"
 #include "common/clock.h"
 
@@ -15,10 +14,11 @@ constexpr std::chrono::seconds kClockWarning{60};
 
 // The chain of before, where it may still be used: of this name, for this key, in date.
 Outcome<CredentialView> read_kept(const std::string& chain_pem, const std::string& login,
-                                  const SigningKey& key, const UserFolder& folder) {
+                                  const SigningKey& key, const UserFolder& folder,
+                                  const KnownAuthority& authority) {
     const auto name = require_login_name(login);
     if (!name) return std::unexpected(name.error());
-    const auto record = read_record(folder, name->vo);
+    const auto record = read_record(folder, authority, name->vo);
     if (!record) return std::unexpected(record.error());
     const auto verified =
         verify_chain(as_bytes(chain_pem), record->record.ca_certificate, name->vo, current_time());
@@ -33,30 +33,34 @@ bool is_young(const CredentialView& view) {
     return view.not_after - current_time() > (view.not_after - view.not_before) / 4;
 }
 
-Outcome<std::string> fetch_chain(const UserFolder& folder, const KnownAuthority& authority,
-                                 const std::string& login, const SigningKey& key) {
-    auto answer = ask_credential(authority, login, key);
-    if (!answer) return std::unexpected(answer.error());
-    warn_of_clock(answer->clock_ahead);
-    if (auto kept = keep_record(folder, answer->record, authority); !kept)
-        return std::unexpected(kept.error());
-    const VoRecord& vo = answer->record.record;
-    const auto verified = verify_chain(as_bytes(answer->chain_pem), vo.ca_certificate, vo.name,
-                                       current_time() - answer->clock_ahead);
-    if (!verified)
-        return failure(verified.error().code,
-                       "the authority issued what its VO's record does not vouch for: {}",
-                       verified.error().message);
-    return std::move(answer->chain_pem);
-}
-
-}  // namespace
-
 void warn_of_clock(std::chrono::seconds ahead) {
     if (std::chrono::abs(ahead) < kClockWarning) return;
     std::fprintf(
         stderr, "xos: the clock of this machine is %lld s %s the authority's: set it, or logins will fail\n",
         static_cast<long long>(std::chrono::abs(ahead).count()), ahead.count() > 0 ? "ahead of" : "behind");
+}
+
+Outcome<std::string> fetch_chain(const UserFolder& folder, const KnownAuthority& authority,
+                                 const std::string& login, const SigningKey& key) {
+    auto answer = ask_credential(authority, login, key);
+    if (!answer) return std::unexpected(answer.error());
+    if (auto accepted = accept_answer(folder, *answer); !accepted) return std::unexpected(accepted.error());
+    return std::move(answer->chain_pem);
+}
+
+}  // namespace
+
+Outcome<void> accept_answer(const UserFolder& folder, const IssuedAnswer& answer) {
+    warn_of_clock(answer.clock_ahead);
+    if (auto kept = keep_record(folder, answer.record); !kept) return kept;
+    const VoRecord& vo = answer.record.record;
+    const auto verified = verify_chain(as_bytes(answer.chain_pem), vo.ca_certificate, vo.name,
+                                       current_time() - answer.clock_ahead);
+    if (!verified)
+        return failure(verified.error().code,
+                       "the authority issued what its VO's record does not vouch for: {}",
+                       verified.error().message);
+    return {};
 }
 
 Outcome<ObtainedChain> obtain_chain(const UserFolder& folder, const std::string& login, const SigningKey& key,
@@ -66,7 +70,7 @@ Outcome<ObtainedChain> obtain_chain(const UserFolder& folder, const std::string&
     const auto authority = read_authority(folder);
     if (!authority) return std::unexpected(authority.error());
     const auto old = folder.read(credential_name(*name));
-    const auto kept = old ? read_kept(*old, login, key, folder) : std::unexpected(old.error());
+    const auto kept = old ? read_kept(*old, login, key, folder, *authority) : std::unexpected(old.error());
     if (kept && !renew && is_young(*kept)) return ObtainedChain{*old, false};
     auto chain = fetch_chain(folder, *authority, login, key);
     if (chain) return ObtainedChain{std::move(*chain), true};

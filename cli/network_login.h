@@ -1,13 +1,13 @@
 // The credential of the day from the VO's authority, or the one there is while it lasts.
 //
-// Owns: when a new one is asked for. Process: the xos command. Trusts: the pinned authority; a chain only
-// after it verified against the CA in the VO's signed record.
+// Owns: when a new one is asked for, and what an answer must pass. Process: the xos command. Trusts: the
+// pinned authority; a chain only after it verified against the CA in the VO's signed record.
 #pragma once
 
-#include <chrono>
 #include <string>
 #include <vector>
 
+#include "cli/authority_client.h"
 #include "cli/user_folder.h"
 #include "common/credential/signing_key.h"
 #include "common/failure.h"
@@ -28,7 +28,8 @@ Outcome<ObtainedChain> obtain_chain(const UserFolder& folder, const std::string&
 // The login names whose keys lie in folders with an authority, in order.
 std::vector<std::string> find_enrolled_logins();
 
-// Warns on stderr where this machine's clock is not the authority's.
-void warn_of_clock(std::chrono::seconds ahead);
+// Takes an answer: keeps its record and verifies its chain against the CA in that. Warns on stderr where this
+// machine's clock is not the authority's.
+Outcome<void> accept_answer(const UserFolder& folder, const IssuedAnswer& answer);
 
 }  // namespace xos

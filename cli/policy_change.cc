@@ -40,31 +40,48 @@ Names one_or_none(const std::string& name) {
     return name.empty() ? Names{} : Names{name};
 }
 
-void add_subjects(const Rule& rule, const std::string& vo, std::set<PolicySubject>& subjects) {
-    if (!rule.vos.empty() && !std::ranges::contains(rule.vos, vo)) return;
+// No list of a policy is so long that the product could overflow (kRuleNamesMax).
+Outcome<void> check_combinations(const Policy& policy, const Rule& rule, size_t count, const char* of,
+                                 const char* advice) {
+    if (count <= kCombinationsMax) return {};
+    return failure(Errc::invalid, "{} line {}: {} {} of one rule are more than can be compared{}",
+                   policy.source(), rule.line, count, of, advice);
+}
+
+Outcome<void> add_subjects(const Policy& policy, const Rule& rule, const std::string& vo,
+                           std::set<PolicySubject>& subjects) {
+    if (!rule.vos.empty() && !std::ranges::contains(rule.vos, vo)) return {};
+    const Names users = names_in(rule.users, vo), roles = names_in(rule.roles, vo);
     Names groups = names_in(rule.groups, vo);
+    auto few = check_combinations(policy, rule, users.size() * groups.size() * roles.size(),
+                                  "combinations of user, group and role", "");
+    if (!few) return few;
     for (std::string& group : groups)
         if (group == "members") group.clear();
-    size_t count = 0;
-    for (const std::string& user : names_in(rule.users, vo))
+    for (const std::string& user : users)
         for (const std::string& group : groups)
-            for (const std::string& role : names_in(rule.roles, vo))
-                if (++count <= kCombinationsMax)
-                    subjects.insert({vo, user, one_or_none(group), one_or_none(role)});
+            for (const std::string& role : roles)
+                subjects.insert({vo, user, one_or_none(group), one_or_none(role)});
+    return {};
 }
 
 Names or_empty(Names names) {
     return names.empty() ? Names{""} : names;
 }
 
-void add_places(const Rule& rule, const Situation& base, std::set<Situation>& places) {
-    size_t count = 0;
-    for (std::string node : or_empty(rule.nodes))
-        for (const std::string& site : or_empty(rule.sites))
-            for (const std::string& tag : or_empty(rule.tags)) {
+Outcome<void> add_places(const Policy& policy, const Rule& rule, const Situation& base,
+                         std::set<Situation>& places) {
+    const Names nodes = or_empty(rule.nodes), sites = or_empty(rule.sites), tags = or_empty(rule.tags);
+    auto few = check_combinations(policy, rule, nodes.size() * sites.size() * tags.size(),
+                                  "combinations of node, site and tag", ": narrow it with --node");
+    if (!few) return few;
+    for (std::string node : nodes)
+        for (const std::string& site : sites)
+            for (const std::string& tag : tags) {
                 if (node.starts_with('*')) node = "any" + node.substr(1);
-                if (++count <= kCombinationsMax) places.insert({node, site, one_or_none(tag), base.time});
+                places.insert({node, site, one_or_none(tag), base.time});
             }
+    return {};
 }
 
 // When the window begins and ends to hold: its own ends, and those of its hours in the week from base on.
@@ -88,31 +105,38 @@ void add_times(const TimeWindow& window, std::chrono::sys_seconds base,
 
 }  // namespace
 
-std::set<PolicySubject> name_subjects(const Policy& before, const Policy& after) {
+Outcome<std::set<PolicySubject>> name_subjects(const Policy& before, const Policy& after) {
     std::set<PolicySubject> subjects;
     for (const std::string& vo : find_vos(before, after)) {
         subjects.insert({vo, "", {}, {}});
         for (const Policy* policy : {&before, &after})
-            for (const Rule& rule : policy->rules()) add_subjects(rule, vo, subjects);
+            for (const Rule& rule : policy->rules())
+                if (auto added = add_subjects(*policy, rule, vo, subjects); !added)
+                    return std::unexpected(added.error());
     }
     return subjects;
 }
 
-std::set<Situation> name_situations(const Policy& before, const Policy& after, const Situation& base,
-                                    bool fixed_node, bool fixed_time) {
+Outcome<std::set<Situation>> name_situations(const Policy& before, const Policy& after, const Situation& base,
+                                             bool fixed_node, bool fixed_time) {
     std::set<Situation> places{base};
     std::set<std::chrono::sys_seconds> times{base.time};
     for (const Policy* policy : {&before, &after})
         for (const Rule& rule : policy->rules()) {
-            if (!fixed_node) add_places(rule, base, places);
+            if (!fixed_node)
+                if (auto added = add_places(*policy, rule, base, places); !added)
+                    return std::unexpected(added.error());
             if (!fixed_time) add_times(rule.when, base.time, times);
         }
+    if (places.size() * times.size() > kQuestionsMax)
+        return failure(Errc::invalid,
+                       "{} places at {} times are more than can be compared: narrow it with --node and --at",
+                       places.size(), times.size());
     std::set<Situation> situations;
     for (Situation situation : places)
         for (const auto time : times) {
             situation.time = time;
             situations.insert(situation);
-            if (situations.size() > kQuestionsMax) return situations;
         }
     return situations;
 }

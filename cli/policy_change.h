@@ -18,12 +18,13 @@ namespace xos {
 inline constexpr size_t kQuestionsMax = 4'000'000;  // subjects times situations
 
 // The subjects that rules of either policy tell apart: what one rule names together of VO, user, group and
-// role, and in each VO a member whom no rule names.
-std::set<PolicySubject> name_subjects(const Policy& before, const Policy& after);
+// role, and in each VO a member whom no rule names. Errc::invalid where one rule names more together than can
+// be compared.
+Outcome<std::set<PolicySubject>> name_subjects(const Policy& before, const Policy& after);
 // The nodes and times that rules of either policy tell apart, base among them. With fixed_node there is no
-// other node than base's, with fixed_time no other time. Ends early above kQuestionsMax.
-std::set<Situation> name_situations(const Policy& before, const Policy& after, const Situation& base,
-                                    bool fixed_node, bool fixed_time);
+// other node than base's, with fixed_time no other time. Errc::invalid likewise, and above kQuestionsMax.
+Outcome<std::set<Situation>> name_situations(const Policy& before, const Policy& after, const Situation& base,
+                                             bool fixed_node, bool fixed_time);
 
 struct PolicyChange {
     enum class Kind : uint8_t { gains, loses, limits };

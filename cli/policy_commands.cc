@@ -56,19 +56,21 @@ Outcome<int> diff(const DiffWords& words) {
     const Situation base{words.node, words.site, words.tags, *time};
     const bool fixed_node = !words.node.empty() || !words.site.empty() || !words.tags.empty();
     auto subjects = name_subjects(*before, *after);
+    if (!subjects) return std::unexpected(subjects.error());
     if (!words.bundle.empty())
-        if (auto added = add_members(words.bundle, subjects); !added) return std::unexpected(added.error());
+        if (auto added = add_members(words.bundle, *subjects); !added) return std::unexpected(added.error());
     const auto situations = name_situations(*before, *after, base, fixed_node, !words.at.empty());
-    if (subjects.size() * situations.size() > kQuestionsMax)
+    if (!situations) return std::unexpected(situations.error());
+    if (subjects->size() * situations->size() > kQuestionsMax)
         return failure(
             Errc::invalid,
             "{} subjects in {} situations are more than can be compared: narrow it with --node and --at",
-            subjects.size(), situations.size());
-    const auto changes = compare(*before, *after, subjects, situations);
+            subjects->size(), situations->size());
+    const auto changes = compare(*before, *after, *subjects, *situations);
     for (const PolicyChange& change : changes) std::printf("%s\n", describe(change).c_str());
     if (changes.empty())
-        std::printf("nobody gains or loses anything (%zu subjects in %zu situations)\n", subjects.size(),
-                    situations.size());
+        std::printf("nobody gains or loses anything (%zu subjects in %zu situations)\n", subjects->size(),
+                    situations->size());
     return changes.empty() ? kExitOk : kExitFailure;
 }
 

@@ -1,7 +1,6 @@
 // xos token login: a JSON web token of another identity provider, exchanged for the VO's credential.
 #include <memory>
 
-#include "cli/authority_client.h"
 #include "cli/commands.h"
 #include "cli/credential_load.h"
 #include "cli/input_file.h"
@@ -23,14 +22,13 @@ Outcome<std::string> read_token(const std::string& path) {
     return token;
 }
 
-Outcome<KnownAuthority> find_authority(const UserFolder& folder, const Options& options) {
+// known: what this desk knows already.
+Outcome<KnownAuthority> choose_authority(const std::optional<KnownAuthority>& known, const Options& options) {
     if (options.url.empty() && options.pin.empty()) {
-        auto known = read_authority(folder);
-        if (!known && known.error().code == Errc::not_found)
-            return failure(Errc::not_found,
-                           "this desk does not know the authority of {} yet: name it with --url and --pin",
-                           options.vo);
-        return known;
+        if (known) return *known;
+        return failure(Errc::not_found,
+                       "this desk does not know the authority of {} yet: name it with --url and --pin",
+                       options.vo);
     }
     if (!is_https_url(options.url) || !is_key_fingerprint(options.pin))
         return failure(Errc::invalid,
@@ -43,7 +41,9 @@ Outcome<int> run(const Options& options) {
     if (!is_vo_name(options.vo)) return failure(Errc::invalid, "'{}' is no name of a VO", options.vo);
     const auto folder = UserFolder::open(options.vo);
     if (!folder) return std::unexpected(folder.error());
-    const auto authority = find_authority(*folder, options);
+    const auto known = find_authority(*folder);
+    if (!known) return std::unexpected(known.error());
+    const auto authority = choose_authority(*known, options);
     if (!authority) return std::unexpected(authority.error());
     const auto token = read_token(options.token);
     if (!token) return std::unexpected(token.error());
@@ -55,14 +55,12 @@ Outcome<int> run(const Options& options) {
     if (!key) return std::unexpected(key.error());
     const auto issued = ask_token_credential(*authority, *login, *token, *key);
     if (!issued) return std::unexpected(issued.error());
-    warn_of_clock(issued->clock_ahead);
-    if (issued->record.record.authority_pin != authority->pin)
+    // at first contact the pin that was told says whose the record is; later that does the VO's key
+    if (!*known && issued->record.record.authority_pin != authority->pin)
         return failure(Errc::denied,
                        "the signed record of {} pins another authority than the one that answered",
                        options.vo);
-    const std::optional<KnownAuthority> known =
-        authority->vo_fingerprint.empty() ? std::nullopt : std::optional(*authority);
-    if (auto kept = keep_record(*folder, issued->record, known); !kept) return std::unexpected(kept.error());
+    if (auto accepted = accept_answer(*folder, *issued); !accepted) return std::unexpected(accepted.error());
     const auto view = load_credential(*folder, *login, *key, issued->chain_pem, true);
     if (!view) return std::unexpected(view.error());
     tell_login(*login, *view);

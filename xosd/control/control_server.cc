@@ -108,8 +108,13 @@ template <size_t... N>
 constexpr std::array<sd_varlink_method_t, sizeof...(N)> make_entries(std::index_sequence<N...>) {
     return {method_entry<N>...};
 }
+
+// Root's alone: what comes with a message that is never completed stays open, and no method takes another
+// caller's descriptors. Of everybody else the kernel drops them.
 int allow_descriptors(sd_varlink_server*, sd_varlink* link, void*) {
-    return sd_varlink_set_allow_fd_passing_input(link, 1);
+    uid_t uid = 0;
+    if (const int r = sd_varlink_get_peer_uid(link, &uid); r < 0) return r;
+    return uid == 0 ? sd_varlink_set_allow_fd_passing_input(link, 1) : 0;
 }
 
 constexpr auto kEntries = make_entries(std::make_index_sequence<kMethodsMax>());

@@ -22,7 +22,7 @@ namespace xos {
 struct Caller {
     uid_t uid = 0;
     pid_t pid = 0;
-    int fd = -1;  // that came with the call; the server's, open until the method has returned
+    int fd = -1;  // that came with root's call; the server's, open until the method has returned
 };
 
 struct ControlReply {

@@ -59,7 +59,7 @@ void apply(Daemon& daemon, const Caller& caller, const Json& parameters, const R
     auto mapped = MappedBytes::map(caller.fd, kBundleMax);
     if (!mapped) return respond(std::unexpected(mapped.error()));
     const auto holder = std::make_shared<MappedBytes>(*std::move(mapped));
-    daemon.trust->take({holder, holder->text()}, *fingerprint, "", "",
+    daemon.trust->take({holder, holder->text()}, {*fingerprint, ""}, "",
                        [&daemon, respond](Outcome<TakenBundle> taken) {
                            if (!taken) return respond(std::unexpected(taken.error()));
                            const std::string name = taken->vo->bundle.vo.name;

@@ -17,6 +17,7 @@ namespace {
 // Quotas: the keys command runs before authentication, so its share must not starve root's.
 constexpr size_t kConnectionsMax = 512;
 constexpr size_t kKeysConnectionsMax = 256;
+constexpr auto kAcceptPause = std::chrono::milliseconds(200);  // when the process has no descriptor left
 constexpr auto kConnectionDeadline = std::chrono::seconds(30);
 
 struct Connection {
@@ -39,7 +40,7 @@ struct PamServer::Impl {
     Options options;
     PamHandler& handler;
     UniqueFd listener;
-    EventSource on_connection;
+    EventSource on_connection, on_resume;
     std::map<uint64_t, Connection> connections;
     uint64_t next_id = 1;
     // replies may come after the server has gone
@@ -49,6 +50,8 @@ struct PamServer::Impl {
     ~Impl() { *self = nullptr; }
 
     Outcome<void> listen_on_path();
+    Outcome<void> watch_listener();
+    void pause(int error);
     void accept_one();
     void read_request(uint64_t id);
     void dispatch(uint64_t id, Connection& connection, const Request& request);
@@ -82,15 +85,35 @@ Outcome<void> PamServer::Impl::listen_on_path() {
     if (chown(options.path.c_str(), 0, options.keys_gid) != 0 || chmod(options.path.c_str(), 0660) != 0)
         return failure_errno(errno, "cannot set the owner of {}", options.path);
     if (listen(listener.get(), 128) != 0) return failure_errno(errno, "cannot listen on {}", options.path);
+    return watch_listener();
+}
+
+Outcome<void> PamServer::Impl::watch_listener() {
     auto source = loop.watch_fd(listener.get(), EPOLLIN, [this](uint32_t) { accept_one(); });
     if (!source) return std::unexpected(source.error());
     on_connection = *std::move(source);
     return {};
 }
 
+// A connection that cannot be accepted stays readable: without a pause the loop would do nothing else. Who
+// waits is served where a descriptor comes free meanwhile.
+void PamServer::Impl::pause(int error) {
+    auto resume = loop.after(kAcceptPause, [this, error] {
+        if (!watch_listener()) pause(error);
+    });
+    if (!resume) return;
+    log(Level::error, "login socket: a connection waits",
+        {{"reason", failure_errno(error, "cannot accept it").error().message}});
+    on_connection = {};
+    on_resume = *std::move(resume);
+}
+
 void PamServer::Impl::accept_one() {
     UniqueFd fd(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!fd) return;
+    if (!fd) {
+        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) pause(errno);
+        return;
+    }
     ucred peer{};
     socklen_t size = sizeof peer;
     if (getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return;

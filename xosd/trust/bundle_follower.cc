@@ -34,13 +34,6 @@ struct BundleFollower::Attempt {
     std::function<void(Outcome<std::string>)> taken = {};  // of a first time
 };
 
-bool is_url_of(std::string_view url, std::string_view authority) {
-    while (authority.ends_with('/')) authority.remove_suffix(1);
-    if (authority.empty() || !url.starts_with(authority)) return false;
-    const std::string_view rest = url.substr(authority.size());
-    return rest.empty() || rest.front() == '/' || rest.front() == '?';
-}
-
 std::string add_since(const std::string& url, uint64_t serial) {
     return compose("{}{}since={}", url, url.contains('?') ? '&' : '?', serial);
 }
@@ -183,7 +176,8 @@ void BundleFollower::take_answer(const AttemptPtr& attempt, Outcome<Fetched> fet
     if (!mapped) return next_source(attempt, mapped.error());
     const auto holder = std::make_shared<MappedBytes>(*std::move(mapped));
     const bool was_delta = is_delta(holder->text());
-    trust_.take({holder, holder->text()}, attempt->fingerprint, attempt->vo,
+    trust_.take({holder, holder->text()},
+                {attempt->fingerprint, attempt->vo, attempt->unverified ? attempt->url : ""},
                 attempt->vo.empty() ? attempt->url : "",
                 [this, attempt, answer = fetched->answer, was_delta](Outcome<TakenBundle> taken) {
                     take_outcome(attempt, answer, was_delta, std::move(taken));
@@ -201,10 +195,6 @@ void BundleFollower::take_outcome(const AttemptPtr& attempt, const FetchAnswer& 
             attempt, Failure{taken.error().code, compose("{}: {}", attempt->source, taken.error().message)});
     const std::string vo = taken->vo->bundle.vo.name;
     if (attempt->vo.empty()) {
-        if (attempt->unverified && !is_url_of(attempt->url, taken->vo->bundle.vo.authority)) {
-            if (!followed_.contains(vo)) (void)trust_.remove(vo);
-            return finish(attempt, std::unexpected(*attempt->failed));
-        }
         add(vo, attempt->url, taken->vo->fingerprint);
         attempt->vo = vo;
     }

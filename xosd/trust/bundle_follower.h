@@ -86,8 +86,6 @@ class BundleFollower {
     std::map<std::string, Entry, std::less<>> followed_;
 };
 
-// Whether url is one of the authority whose base URL is given.
-bool is_url_of(std::string_view url, std::string_view authority);
 // url with "since=SERIAL" in its query.
 std::string add_since(const std::string& url, uint64_t serial);
 

@@ -16,14 +16,14 @@ constexpr size_t kPeekMax = 512 * 1024;  // where a VO record ends at the latest
 
 Outcome<std::string> choose_pin(const std::string& name, const UpdateRequest& request) {
     const auto found = request.pinned.find(name);
-    if (found == request.pinned.end() && request.fingerprint.empty())
+    if (found == request.pinned.end() && request.terms.fingerprint.empty())
         return failure(Errc::denied,
                        "VO {} is not trusted here yet: give its key's fingerprint (--fingerprint), as its "
                        "manager tells it",
                        name);
-    if (found == request.pinned.end()) return request.fingerprint;
+    if (found == request.pinned.end()) return request.terms.fingerprint;
     const std::string& pinned = found->second.fingerprint;
-    if (!request.fingerprint.empty() && request.fingerprint != pinned)
+    if (!request.terms.fingerprint.empty() && request.terms.fingerprint != pinned)
         return failure(Errc::conflict, "VO {} is pinned to {}: untrust it first if its key has changed", name,
                        pinned);
     return pinned;
@@ -57,11 +57,24 @@ std::vector<uint32_t> find_fresh(const TrustedVo& next, const TrustedVo* base) {
     return fresh;
 }
 
+// record is verified.
+Outcome<void> check_url(const UpdateTerms& terms, const VoRecord& record) {
+    if (terms.url.empty() || is_url_of(terms.url, record.authority)) return {};
+    return failure(Errc::denied, "{} is no URL of the authority that VO {} names", terms.url, record.name);
+}
+
 bool is_same(const Bundle& a, const Bundle& b) {
     return a.serial == b.serial && a.issued == b.issued && a.not_after == b.not_after && a.vo == b.vo;
 }
 
 }  // namespace
+
+bool is_url_of(std::string_view url, std::string_view authority) {
+    while (authority.ends_with('/')) authority.remove_suffix(1);
+    if (authority.empty() || !url.starts_with(authority)) return false;
+    const std::string_view rest = url.substr(authority.size());
+    return rest.empty() || rest.front() == '/' || rest.front() == '?';
+}
 
 std::optional<std::string> peek_vo_name(std::string_view bundle) {
     const std::string_view beginning = bundle.substr(0, kPeekMax);
@@ -101,8 +114,9 @@ Outcome<BundleUpdate> prepare_update(std::string_view bytes, const UpdateRequest
     const auto name = peek_vo_name(bytes);
     if (!name)
         return failure(Errc::invalid, "this is no bundle of a VO: a bundle is made by 'xos vo export'");
-    if (!request.vo.empty() && *name != request.vo)
-        return failure(Errc::invalid, "this is a bundle of VO {}, expected one of {}", *name, request.vo);
+    const UpdateTerms& terms = request.terms;
+    if (!terms.vo.empty() && *name != terms.vo)
+        return failure(Errc::invalid, "this is a bundle of VO {}, expected one of {}", *name, terms.vo);
     const auto pin = choose_pin(*name, request);
     if (!pin) return std::unexpected(pin.error());
     BundleUpdate update{.name = *name, .fingerprint = *pin};
@@ -111,11 +125,14 @@ Outcome<BundleUpdate> prepare_update(std::string_view bytes, const UpdateRequest
     if (!is_delta(bytes)) update.digest = sha256_fingerprint(as_bytes(bytes));
     // servers without conditional requests send the same again and again
     if (update.base && !update.digest.empty() && update.digest == update.base->source_digest) {
+        if (auto right = check_url(terms, update.base->bundle.vo); !right)
+            return std::unexpected(right.error());
         update.unchanged = true;
         return update;
     }
     auto bundle = open_update(bytes, *pin, update.base ? &update.base->bundle : nullptr, now);
     if (!bundle) return std::unexpected(bundle.error());
+    if (auto right = check_url(terms, bundle->vo); !right) return std::unexpected(right.error());
     if (update.base && is_same(*bundle, update.base->bundle)) {
         update.unchanged = true;
         return update;

@@ -39,20 +39,30 @@ struct BundleUpdate {
     bool unchanged = false;  // content and dates are base's: nothing to store
 };
 
-struct UpdateRequest {
+// What a bundle must be to be taken.
+struct UpdateTerms {
     std::string fingerprint;  // empty for a VO that is pinned already
     std::string vo;           // the name that it must have; empty: any
-    std::string directory;    // for large bundles; empty: keep them in the database
+    std::string url = {};  // must be one of the authority that its VO record names; empty: came from anywhere
+};
+
+struct UpdateRequest {
+    UpdateTerms terms;
+    std::string directory;  // for large bundles; empty: keep them in the database
     PinnedVos pinned;
 };
 
-// Refused: another fingerprint than the pinned one, what open_update() refuses, a policy that is not
+// Refused: another fingerprint than the pinned one, another VO or URL than the terms have, what open_update()
+// refuses, a policy that is not
 // understood, a member with a local user's name.
 Outcome<BundleUpdate> prepare_update(std::string_view bytes, const UpdateRequest& request,
                                      std::chrono::sys_seconds now);
 
 // What is derived from bundle, for one that was opened.
 Outcome<std::shared_ptr<TrustedVo>> make_trusted(Bundle bundle, std::string_view fingerprint);
+
+// Whether url is one of the authority whose base URL is given.
+bool is_url_of(std::string_view url, std::string_view authority);
 
 // The name in a bundle or delta, unverified: only to find the pin to verify it with.
 std::optional<std::string> peek_vo_name(std::string_view bundle);

@@ -16,7 +16,8 @@ constexpr size_t kSlice = 2000;  // members whose uids are recorded in one turn 
 
 struct TrustStore::Task {
     Bytes bytes;
-    std::string fingerprint, vo, url;
+    UpdateTerms terms;
+    std::string url;
     Taken taken;
     // what the thread makes of it
     BundleUpdate update;
@@ -74,15 +75,14 @@ std::optional<uint64_t> TrustStore::since_of(const std::string& vo) {
     return followed->bundle.serial;
 }
 
-UpdateRequest TrustStore::make_request(std::string fingerprint, std::string vo) const {
-    UpdateRequest request{std::move(fingerprint), std::move(vo), archive_.directory(), left_out_};
+UpdateRequest TrustStore::make_request(UpdateTerms terms) const {
+    UpdateRequest request{std::move(terms), archive_.directory(), left_out_};
     for (const auto& [name, followed] : vos_) request.pinned[name] = {followed->fingerprint, followed};
     return request;
 }
 
-void TrustStore::take(Bytes bytes, std::string fingerprint, std::string vo, std::string url, Taken taken) {
-    auto task = std::make_shared<Task>(std::move(bytes), std::move(fingerprint), std::move(vo),
-                                       std::move(url), std::move(taken));
+void TrustStore::take(Bytes bytes, UpdateTerms terms, std::string url, Taken taken) {
+    auto task = std::make_shared<Task>(std::move(bytes), std::move(terms), std::move(url), std::move(taken));
     tasks_.push_back(std::move(task));
     if (!busy_) start_next();
 }
@@ -91,7 +91,7 @@ void TrustStore::start_next() {
     busy_ = true;
     const std::shared_ptr<Task> task = tasks_.front();
     auto made = std::make_shared<BundleUpdate>();
-    auto work = [made, bytes = task->bytes, request = make_request(task->fingerprint, task->vo),
+    auto work = [made, bytes = task->bytes, request = make_request(task->terms),
                  now = current_time()]() mutable -> Outcome<void> {
         auto update = prepare_update(bytes.text, request, now);
         request.pinned.clear();
@@ -129,7 +129,7 @@ void TrustStore::end_task(const std::shared_ptr<Task>& task, Outcome<TakenBundle
 }
 
 Outcome<const TrustedVo*> TrustStore::apply(std::string_view bytes, std::string_view fingerprint) {
-    auto update = prepare_update(bytes, make_request(std::string(fingerprint), ""), current_time());
+    auto update = prepare_update(bytes, make_request({std::string(fingerprint), ""}), current_time());
     if (!update) return std::unexpected(update.error());
     Task task;
     task.update = *std::move(update);

@@ -60,12 +60,11 @@ class TrustStore {
     // The member with this uid on the node, and its VO; nulls where it is nobody's.
     std::pair<const TrustedVo*, const Member*> find_uid(uint32_t uid) const;
 
-    // Takes a bundle or delta: durable when taken is called, visible when publish() is done. fingerprint may
-    // be empty for a VO that is followed already; vo, where not empty, is the name that it must have; url,
-    // where not empty, is noted as where the VO is followed. Refused: another fingerprint than the pinned
-    // one, a serial older than seen, a delta for another base (Errc::conflict), a uid clash. One after the
-    // other, in order.
-    void take(Bytes bytes, std::string fingerprint, std::string vo, std::string url, Taken taken);
+    // Takes a bundle or delta: durable when taken is called, visible when publish() is done. url, where not
+    // empty, is noted as where the VO is followed. Refused, with nothing stored: what is not by the terms,
+    // another fingerprint than the pinned one, a serial older than seen, a delta for another base
+    // (Errc::conflict), a uid clash. One after the other, in order.
+    void take(Bytes bytes, UpdateTerms terms, std::string url, Taken taken);
     // The same at once, in the caller's time: for tests and measurements.
     Outcome<const TrustedVo*> apply(std::string_view bytes, std::string_view fingerprint);
     Outcome<void> remove(std::string_view vo);
@@ -87,7 +86,7 @@ class TrustStore {
 
   private:
     struct Task;  // one take() under way
-    UpdateRequest make_request(std::string fingerprint, std::string vo) const;
+    UpdateRequest make_request(UpdateTerms terms) const;
     void start_next();
     void go_on(const std::shared_ptr<Task>& task);
     void end_task(const std::shared_ptr<Task>& task, Outcome<TakenBundle> outcome);

@@ -245,6 +245,22 @@ TEST_CASE("issuers are added, replaced, listed and removed") {
     CHECK_FALSE(vo.authority->bind_mappings("physics", {{"x", "user1"}}));
 }
 
+TEST_CASE("of the keys that are kept, the one that is used is checked, and before it is") {
+    TokenVo vo;
+    std::string unsound = TokenKey::rsa(2048).jwk("x");
+    const size_t n = unsound.find(R"("n":")") + 5;
+    unsound.replace(n, unsound.find('"', n) - n, encode_base64url(Bytes(256, 0xfe)));  // even
+    TokenIssuer issuer = vo.issuer();
+    issuer.jwks = jwk_set({unsound, vo.rsa.jwk("r"), vo.p256.jwk("e")});
+    CHECK(vo.authority->add_issuer("physics", issuer).error().message.contains("not an RSA key"));
+    // as one would lie there that an older version took
+    const auto kept = must(vo.authority.registry->list("vo/physics/issuer/"));
+    must(vo.authority.registry->put(kept.at(0).key, format_token_issuer(issuer), kept.at(0).revision));
+    CHECK(must(vo.check(vo.rsa.sign(header("RS256", "r"), claims()))) == "user1@physics");
+    CHECK(must(vo.check(vo.p256.sign(header("ES256", "e"), claims()))) == "user1@physics");
+    CHECK(vo.refusal(vo.rsa.sign(header("RS256", "x"), claims())).contains("not an RSA key"));
+}
+
 TEST_CASE("weak, broken, secret and ambiguous key sets are refused") {
     const TokenKey p256 = TokenKey::p256(), rsa = TokenKey::rsa(2048);
     CHECK(must(JwkSet::parse(jwk_set({p256.jwk("a"), rsa.jwk("b")}))).size() == 2);

@@ -4,11 +4,9 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
-#include <cstdlib>
 
 #include "common/json.h"
-#include "tests/unit/ssh/command.h"
-#include "tests/unit/ssh/real_agent.h"
+#include "tests/unit/cli/desk.h"
 #include "tests/unit/verifier/credential_fixture.h"
 #include "xosd/verifier/credential_check.h"
 
@@ -18,19 +16,10 @@ using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
-// A home directory and an agent.
-struct Desk {
-    TempDir home;
-    RealAgent agent;
+// A desk, and the authority that its requests are carried to.
+struct MemberDesk : Desk {
     TestVo physics{"physics"};
-    std::filesystem::path folder = home.path / ".config/xos/physics";
 
-    CommandResult xos(std::vector<std::string> words, bool with_agent = true) const {
-        words.insert(words.begin(), std::getenv("XOS"));
-        std::vector<std::string> environment{"HOME=" + home.path.string(), "TZ=UTC"};
-        if (with_agent) environment.push_back(agent.variable());
-        return run_command(words, environment);
-    }
     // What the authority would make of the request, in a file.
     std::string issue(const std::string& request, std::chrono::seconds age = 0s,
                       const TestVo* vo = nullptr) const {
@@ -56,7 +45,7 @@ mode_t mode_of(const std::filesystem::path& path) {
 }  // namespace
 
 TEST_CASE("a request makes a key once, for its owner alone") {
-    const Desk desk;
+    const MemberDesk desk;
     const std::string file = desk.home.path / "request.pem";
     const auto made = desk.xos({"credential", "request", "user1@physics", "-o", file});
     REQUIRE(made.status == 0);
@@ -69,7 +58,7 @@ TEST_CASE("a request makes a key once, for its owner alone") {
 }
 
 TEST_CASE("login loads the agent with what a node's verifier accepts") {
-    const Desk desk;
+    const MemberDesk desk;
     const auto login = desk.xos({"login", "user1@physics", "--credential", desk.issue(desk.request())});
     INFO(login.errors);
     REQUIRE(login.status == 0);
@@ -127,10 +116,10 @@ TEST_CASE("login loads the agent with what a node's verifier accepts") {
 }
 
 TEST_CASE("a login that cannot be is refused with what to do, and changes nothing") {
-    const Desk desk;
+    const MemberDesk desk;
     const auto refused = [&](std::vector<std::string> words, bool with_agent = true) {
         words.insert(words.begin(), "login");
-        const auto result = desk.xos(words, with_agent);
+        const auto result = desk.xos(words, "", with_agent);
         CHECK(result.status == 1);
         CHECK_THAT(desk.agent.ssh_add("-l").output, ContainsSubstring("no identities"));
         CHECK_FALSE(std::filesystem::exists(desk.folder / "user1-cert.pub"));
@@ -182,7 +171,7 @@ TEST_CASE("a login that cannot be is refused with what to do, and changes nothin
 }
 
 TEST_CASE("a credential can be shown, and refused ones say why") {
-    const Desk desk;
+    const MemberDesk desk;
     const std::string issued = desk.issue(desk.request());
     const auto shown = desk.xos({"credential", "show", issued});
     CHECK(shown.status == 0);
@@ -196,7 +185,7 @@ TEST_CASE("a credential can be shown, and refused ones say why") {
 }
 
 TEST_CASE("words that are not understood are exit status 2, help and version 0") {
-    const Desk desk;
+    const MemberDesk desk;
     CHECK(desk.xos({}).status == 2);
     CHECK(desk.xos({"logn"}).status == 2);
     // which one is the question only where somebody is enrolled

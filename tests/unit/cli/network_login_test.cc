@@ -8,28 +8,11 @@
 
 #include "common/json.h"
 #include "tests/unit/cda/running_authority.h"
-#include "tests/unit/ssh/real_agent.h"
+#include "tests/unit/cli/desk.h"
 
 using namespace xos;
 using namespace xos::test;
 using Catch::Matchers::ContainsSubstring;
-
-namespace {
-
-struct Desk {
-    TempDir home;
-    RealAgent agent;
-    std::filesystem::path folder = home.path / ".config/xos/physics";
-
-    CommandResult xos(std::vector<std::string> words, const std::string& input = "") const {
-        words.insert(words.begin(), std::getenv("XOS"));
-        return run_command(words, {"HOME=" + home.path.string(), "TZ=UTC", agent.variable()}, input);
-    }
-    std::string credential() const { return read_file(folder / "user1.pem"); }
-    std::string loaded() const { return agent.ssh_add("-l").output; }
-};
-
-}  // namespace
 
 TEST_CASE("a code and one command make a login; a second terminal needs neither code nor network") {
     RunningAuthority cda;

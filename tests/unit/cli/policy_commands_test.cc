@@ -26,8 +26,9 @@ Policy policy(std::string_view text) {
 Lines changes(std::string_view before, std::string_view after) {
     const Policy old = policy(before), next = policy(after);
     Lines lines;
-    for (const PolicyChange& change : compare(old, next, name_subjects(old, next),
-                                              name_situations(old, next, {"", "", {}, kNow}, false, false)))
+    for (const PolicyChange& change :
+         compare(old, next, name_subjects(old, next).value(),
+                 name_situations(old, next, {"", "", {}, kNow}, false, false).value()))
         lines.push_back(describe(change));
     return lines;
 }
@@ -91,6 +92,44 @@ TEST_CASE("a difference that shows on some nodes or at some hours only is found 
     CHECK(
         changes("- {allow: login, when: {days: sun}}", "- {allow: login, when: {days: [sat, sun]}}").size() ==
         1);
+}
+
+TEST_CASE("what is too much to be compared is said, and at once") {
+    const auto list = [](const char* letter, int count) {
+        std::string names;
+        for (int i = 0; i < count; ++i) names += compose("{}{}{:04}", i == 0 ? "" : ", ", letter, i);
+        return names;
+    };
+    const Situation base{"", "", {}, kNow};
+    const Policy none = policy("[]");
+    const auto subjects = [&](int count) {
+        return name_subjects(
+            none,
+            policy(compose("- {{allow: login, user: [{0}], group: [{0}], role: [{0}]}}", list("n", count))));
+    };
+    CHECK(subjects(16).value().size() == 4096 + 1);
+    CHECK_THAT(subjects(17).error().message,
+               ContainsSubstring("p.yaml line 1: 4913 ") && ContainsSubstring("more than can be compared"));
+    CHECK_FALSE(subjects(9000));
+    const auto situations = [&](int count, bool fixed_node) {
+        return name_situations(
+            none,
+            policy(compose("- {{allow: login, node: [{0}], site: [{0}], tag: [{0}]}}", list("n", count))),
+            base, fixed_node, false);
+    };
+    CHECK(situations(16, false).value().size() == 4096 + 1);
+    CHECK_THAT(situations(17, false).error().message, ContainsSubstring("narrow it with --node"));
+    CHECK_FALSE(situations(9000, false));
+    CHECK(situations(9000, true).value().size() == 1);
+    // many places at many times
+    std::string rules;
+    for (int i = 0; i < 1100; ++i)
+        rules += compose(
+            "- {{allow: login, node: n{0}, site: [a, b, c, d, e, f, g, h], "
+            "when: {{until: {1}-{2:02}-{3:02}}}}}\n",
+            i, 2027 + i / 336, 1 + i / 28 % 12, 1 + i % 28);
+    CHECK_THAT(name_situations(none, policy(rules), base, false, false).error().message,
+               ContainsSubstring("more than can be compared"));
 }
 
 TEST_CASE("what a policy's tests expect is compared with it") {

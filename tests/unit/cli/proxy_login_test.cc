@@ -1,9 +1,8 @@
 // A genuine VOMS proxy at the desk, with the real programs: voms-proxy-fake, xos, ssh-agent, ssh-add.
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
-#include <cstdlib>
 
-#include "tests/unit/ssh/real_agent.h"
+#include "tests/unit/cli/desk.h"
 #include "tests/unit/verifier/grid_fixture.h"
 #include "xosd/verifier/credential_check.h"
 
@@ -13,20 +12,14 @@ using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
-struct Desk {
-    TempDir home;
-    RealAgent agent;
+struct ProxyDesk : Desk {
     std::string file = home.path / "proxy.pem";
 
-    CommandResult xos(std::vector<std::string> words) const {
-        words.insert(words.begin(), std::getenv("XOS"));
-        return run_command(words, {"HOME=" + home.path.string(), "TZ=UTC", agent.variable()});
-    }
     CommandResult login() const { return xos({"login", "user1@physics", "--proxy", file}); }
 };
 
 // What a node is handed of the line in the agent.
-VerifyRequest request_of(const TestGrid& grid, const Desk& desk) {
+VerifyRequest request_of(const TestGrid& grid, const ProxyDesk& desk) {
     const std::string line = desk.agent.ssh_add("-L").output;
     VerifyRequest request = make_verify_request(grid.vo, "");
     request.ssh_key = line.substr(0, line.rfind(' '));
@@ -37,7 +30,7 @@ VerifyRequest request_of(const TestGrid& grid, const Desk& desk) {
 }  // namespace
 
 TEST_CASE("a VOMS proxy is loaded, shown, and what a node accepts") {
-    const Desk desk;
+    const ProxyDesk desk;
     const TestGrid grid("RSA-2048");
     const std::string proxy = genuine_proxy(grid, {"-rfc"});
     write_file(desk.file, proxy);
@@ -72,7 +65,7 @@ TEST_CASE("a VOMS proxy is loaded, shown, and what a node accepts") {
 TEST_CASE("proxies with keys of elliptic curves go the same way") {
     const TestGrid grid;
     for (const char* kind : {"P-256", "ED25519"}) {
-        const Desk desk;
+        const ProxyDesk desk;
         const Entity proxy = grid.proxy({}, {.key = kind});
         write_file(desk.file, proxy.pem() + key_pem(proxy.key.get()) + grid.user.pem());
         const auto login = desk.login();
@@ -83,7 +76,7 @@ TEST_CASE("proxies with keys of elliptic curves go the same way") {
 }
 
 TEST_CASE("a file that is not the caller's own proxy is refused, and nothing is loaded") {
-    const Desk desk;
+    const ProxyDesk desk;
     const TestGrid grid;
     const Entity proxy = grid.proxy();
     const std::string key = key_pem(proxy.key.get());

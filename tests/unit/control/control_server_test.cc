@@ -1,8 +1,12 @@
 #include "xosd/control/control_server.h"
 
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <systemd/sd-varlink.h>
 #include <unistd.h>
 
+#include <array>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <filesystem>
 #include <stdexcept>
@@ -30,6 +34,43 @@ std::string call(const std::string& address, const std::string& method, const Js
     if (sd_varlink_call(link, method.c_str(), parameters.variant(), &reply, &error) < 0) return "no answer";
     return (error != nullptr ? error + std::string(" ") : "") +
            Json::adopt(sd_json_variant_ref(reply)).format();
+}
+
+// call() with a descriptor beside the parameters.
+std::string call_with_descriptor(const std::string& address, const std::string& method) {
+    sd_varlink* link = nullptr;
+    if (sd_varlink_connect_address(&link, address.c_str()) < 0) return "no connection";
+    if (sd_varlink_set_allow_fd_passing_output(link, 1) < 0 || sd_varlink_push_dup_fd(link, 0) < 0)
+        return "no passing";
+    sd_json_variant* reply = nullptr;
+    const char* error = nullptr;
+    if (sd_varlink_call(link, method.c_str(), nullptr, &reply, &error) < 0) return "no answer";
+    return Json::adopt(sd_json_variant_ref(reply)).format();
+}
+
+size_t count_descriptors() {
+    return static_cast<size_t>(std::ranges::distance(std::filesystem::directory_iterator("/proc/self/fd")));
+}
+
+// The beginning of a call, with as many descriptors as one message takes (unix(7): SCM_MAX_FD).
+bool send_half_a_call(int link) {
+    std::array<int, 253> passed;
+    passed.fill(link);
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof passed)> control{};
+    std::string text = R"({"method":"org.xtr)";
+    iovec part{text.data(), text.size()};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    cmsghdr* const header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof passed);
+    std::copy_n(reinterpret_cast<const char*>(passed.data()), sizeof passed,
+                reinterpret_cast<char*>(CMSG_DATA(header)));
+    return sendmsg(link, &message, MSG_NOSIGNAL) > 0;
 }
 
 struct Fixture {
@@ -133,6 +174,33 @@ TEST_CASE_METHOD(Fixture, "a caller that goes while its answer is made costs not
     CHECK(ask("org.xtreemos.test.Now", JsonObject().build(), kTestUid) == "{}");
 }
 
+TEST_CASE_METHOD(Fixture, "descriptors are root's to pass") {
+    bind("org.xtreemos.test.Passed", [](const Caller& caller, const Json&, const Respond& respond) {
+        respond(ControlReply{JsonObject().set("passed", Json::boolean(caller.fd >= 0)).build(), {}});
+    });
+    const auto ask_with_descriptor = [&](uid_t uid) {
+        return run_as(loop, uid, uid, [&] { return call_with_descriptor(path, "org.xtreemos.test.Passed"); });
+    };
+    CHECK(ask_with_descriptor(0) == R"({"passed":true})");
+    CHECK(ask_with_descriptor(kTestUid) == R"({"passed":false})");
+
+    const UniqueFd link(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    REQUIRE(seteuid(kTestUid) == 0);
+    const int connected = connect(link.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    REQUIRE(seteuid(0) == 0);
+    REQUIRE(connected == 0);
+    for (int i = 0; i < 20; ++i) sd_event_run(loop.get(), 10'000);
+    const size_t before = count_descriptors();
+    for (int send = 0; send < 2; ++send) {
+        REQUIRE(send_half_a_call(link.get()));
+        for (int i = 0; i < 20; ++i) sd_event_run(loop.get(), 10'000);
+        CHECK(count_descriptors() == before);
+    }
+}
+
 TEST_CASE_METHOD(DaemonFixture, "what changes the node is root's to ask") {
     const Json apply = JsonObject().build();
     const Json url = JsonObject().set("url", Json::string("https://vo.example.org/bundle")).build();
@@ -143,6 +211,9 @@ TEST_CASE_METHOD(DaemonFixture, "what changes the node is root's to ask") {
                                              {"org.xtreemos.Trust.Remove", vo},
                                              {"org.xtreemos.Node.Reload", JsonObject().build()}})
         CHECK_THAT(ask(method, parameters, kTestUid), ContainsSubstring(R"("code":"denied")"));
+    const std::string refused = run_as(
+        loop, kTestUid, kTestUid, [&] { return call_with_descriptor(path, "org.xtreemos.Trust.Apply"); });
+    CHECK_THAT(refused, ContainsSubstring(R"("code":"denied")"));
     CHECK_THAT(ask("org.xtreemos.Trust.Apply", apply), ContainsSubstring("no bundle came with the call"));
     CHECK_THAT(ask("org.xtreemos.Trust.Remove", vo), ContainsSubstring("is not trusted here"));
     CHECK_THAT(ask("org.xtreemos.Trust.Refresh", apply), ContainsSubstring("InvalidParameter"));

@@ -8,6 +8,7 @@
 
 #include "common/compression.h"
 #include "tests/unit/fetcher/raw_server.h"
+#include "tests/unit/fetcher/tls_server.h"
 #include "tests/unit/ssh/command.h"
 #include "xosd/fetcher/fetch_client.h"
 
@@ -208,34 +209,11 @@ TEST_CASE_METHOD(Fixture, "a fetcher is not root, and many fetches take turns") 
 
 TEST_CASE_METHOD(Fixture, "TLS: the pin, or a certificate that this machine trusts, or nothing at all") {
     const TempDir dir;
-    const auto openssl = [&](std::vector<std::string> words) {
-        words.insert(words.begin(), "openssl");
-        const CommandResult done = run_command(words);
-        REQUIRE(done.status == 0);
-        return done.output;
-    };
-    openssl({"req", "-x509", "-newkey", "ed25519", "-nodes", "-subj", "/CN=127.0.0.1", "-days", "2",
-             "-keyout", dir.path / "key.pem", "-out", dir.path / "cert.pem"});
-    openssl(
-        {"pkey", "-in", dir.path / "key.pem", "-pubout", "-outform", "DER", "-out", dir.path / "key.der"});
-    openssl({"dgst", "-sha256", "-binary", "-out", dir.path / "digest", dir.path / "key.der"});
-    std::string digest = openssl({"base64", "-in", dir.path / "digest"});
-    const std::string pin = "SHA256:" + digest.substr(0, 43);
     write_file(dir.path / "bundle", "over TLS");
-    const std::string port = std::to_string(20000 + getpid() % 20000);
-    const pid_t server = fork();
-    REQUIRE(server >= 0);
-    if (server == 0) {
-        if (chdir(dir.path.c_str()) != 0) _exit(1);
-        const int null = open("/dev/null", O_RDWR);
-        dup2(null, 0), dup2(null, 1), dup2(null, 2);
-        execlp("openssl", "openssl", "s_server", "-accept", ("127.0.0.1:" + port).c_str(), "-cert",
-               "cert.pem", "-key", "key.pem", "-WWW", nullptr);
-        _exit(1);
-    }
-    FetchRequest request{.url = "https://127.0.0.1:" + port + "/bundle",
+    const TlsServer server(dir.path);
+    FetchRequest request{.url = server.url("/bundle"),
                          .tls = TlsCheck::pinned,
-                         .pin = pin,
+                         .pin = server.pin(),
                          .max = kMax,
                          .deadline = 20s};
     Outcome<Fetched> fetched = run(request);
@@ -256,8 +234,6 @@ TEST_CASE_METHOD(Fixture, "TLS: the pin, or a certificate that this machine trus
     CHECK(fetched.error().code == Errc::denied);
     request.tls = TlsCheck::none;
     CHECK(run(request));
-    kill(server, SIGKILL);
-    waitpid(server, nullptr, 0);
 }
 
 TEST_CASE("the fetcher's packets are read strictly") {

@@ -1,5 +1,7 @@
 #include "xosd/shim/pam_server.h"
 
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -173,6 +175,28 @@ TEST_CASE_METHOD(Fixture, "the keys command's share does not starve root's") {
     handler.held.front()({{Verdict::deny, "no"}, ""});
     CHECK(ask(kKeys, {packet(kKeysQuery)}) == "reply");
     CHECK(ask(kKeys, {packet(kKeysQuery)}) == "reply");
+}
+
+TEST_CASE_METHOD(Fixture, "without a descriptor left the loop sleeps, and who waits is served afterwards") {
+    // the loop's own descriptor for timers, which a daemon has long since
+    REQUIRE(loop.after(std::chrono::hours(1), [] {}));
+    const UniqueFd asker = connect_socket();
+    const auto query = packet(kKeysQuery);
+    REQUIRE(send(asker.get(), query.data(), query.size(), MSG_NOSIGNAL) > 0);
+    rlimit before{};
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const int next = fcntl(asker.get(), F_DUPFD_CLOEXEC, 0);
+    close(next);
+    const rlimit none{static_cast<rlim_t>(next), before.rlim_max};
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    int rounds = 0;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(500);
+    for (; std::chrono::steady_clock::now() < end; ++rounds) sd_event_run(loop.get(), 50'000);
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    CHECK(rounds < 50);
+    CHECK(handler.keys == 0);
+    turn(60);
+    CHECK(handler.keys == 1);
 }
 
 TEST_CASE_METHOD(Fixture, "a session of which nobody can be told is closed again") {

@@ -4,6 +4,7 @@
 
 #include "common/compression.h"
 #include "tests/unit/fetcher/raw_server.h"
+#include "tests/unit/fetcher/tls_server.h"
 #include "tests/unit/trust/node_state.h"
 #include "tests/unit/vo/sample_delta.h"
 
@@ -68,9 +69,10 @@ struct Fixture : NodeState {
         REQUIRE(until());
     }
     // Why it is not followed; empty where it is.
-    std::string follow(const std::string& fingerprint) {
+    std::string follow(const std::string& fingerprint) { return follow(primary.url(), fingerprint); }
+    std::string follow(const std::string& url, const std::string& fingerprint) {
         std::optional<std::string> answer;
-        follower.follow(primary.url(), fingerprint,
+        follower.follow(url, fingerprint,
                         [&](Outcome<std::string> taken) { answer = taken ? "" : taken.error().message; });
         spin([&] { return answer.has_value(); });
         settle();
@@ -227,6 +229,51 @@ TEST_CASE_METHOD(Fixture,
     for (int i = 0; i < 3; ++i) CHECK(refresh() == "");
     CHECK(trust.find("physics") == before);
     CHECK(published == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "without a check of TLS a VO is taken from a URL of its authority only") {
+    const TempDir dir;
+    const TlsServer server(dir.path);
+    const std::string url = server.url("/bundle");
+    const auto follow_url = [&] {
+        std::string answer = follow(url, physics.fingerprint());
+        for (int i = 0; i < 100 && answer.contains("connect"); ++i) {  // until it listens
+            std::this_thread::sleep_for(50ms);
+            answer = follow(url, physics.fingerprint());
+        }
+        return answer;
+    };
+    const auto stored_url = [&] {
+        const auto stored = must(trust.list_followed());
+        return stored.size() == 1 ? stored.front().url : "no VO";
+    };
+    write_file(dir.path / "bundle", physics.seal());
+    const std::string refusal = follow_url();
+    CHECK_THAT(refusal, ContainsSubstring("certificate"));  // the failure of the first try
+    CHECK(trust.find("physics") == nullptr);
+    CHECK(stored_url() == "no VO");
+
+    // trusted by a file, and then by another URL: both stay as they were
+    REQUIRE(trust.apply(physics.seal(), physics.fingerprint()));
+    CHECK(follow_url() == refusal);
+    REQUIRE(trust.find("physics") != nullptr);
+    CHECK(stored_url() == "");
+    primary.serve(physics.seal());
+    REQUIRE(follow("") == "");
+    physics.bundle.serial = 8;
+    write_file(dir.path / "bundle", physics.seal());
+    CHECK(follow_url() == refusal);
+    CHECK(serial() == 7);
+    CHECK(stored_url() == primary.url());
+    CHECK(follower.find("physics")->url == primary.url());
+
+    physics.bundle.vo.authority = url.substr(0, url.rfind('/'));
+    physics.bundle.vo.authority_pin = server.pin();
+    physics.bundle.vo.serial = 2;
+    write_file(dir.path / "bundle", physics.seal());
+    CHECK(follow_url() == "");
+    CHECK(serial() == 8);
+    CHECK(stored_url() == url);
 }
 
 TEST_CASE_METHOD(Fixture, "forgotten while it is asked") {
