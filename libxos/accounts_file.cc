@@ -1,5 +1,7 @@
 #include "libxos/accounts_file.h"
 
+#include "libxos/names.h"
+
 namespace xos {
 namespace {
 
@@ -23,9 +25,10 @@ bool is_sound(const AccountsHeader& header, const void* data, size_t size) {
     if (arena < header.header_size || arena + uint64_t{header.arena_units} * kAccountsUnit > size)
         return false;
     for (size_t i = 0; i < kAccountsSections; ++i)
-        if (!is_section_inside(header.sections[i], header, i < static_cast<size_t>(AccountsSection::vo_list)))
+        if (!is_section_inside(header.sections[i], header, i < static_cast<size_t>(AccountsSection::vo_bases)))
             return false;
-    return true;
+    const auto& [by_vo, by_name, by_group, vo_bases, vo_list] = header.sections;
+    return vo_bases.slots == vo_list.slots;
 }
 
 // The text of size bytes at *at, which a NUL must follow; moves *at behind it. end is the end of the record.
@@ -37,7 +40,7 @@ bool take_text(const char** at, const char* end, size_t size, std::string_view* 
 }
 
 GroupView private_group(const AccountView& account) {
-    return GroupView{.name = account.name, .gid = account.gid, .members = nullptr, .member_count = 0};
+    return GroupView{.name = account.name, .gid = account.gid};
 }
 
 }  // namespace
@@ -71,9 +74,16 @@ uint64_t AccountsFile::generation() const {
     return layout::load_word(data_ + offsetof(AccountsHeader, generation), sizeof(uint64_t));
 }
 
-uint64_t AccountsFile::load_slot(AccountsSection section, uint32_t index) const {
-    const char* at = data_ + (uint64_t{place(section).unit} + index) * kAccountsUnit;
-    return __atomic_load_n(reinterpret_cast<const uint64_t*>(at), __ATOMIC_ACQUIRE);
+bool AccountsFile::load_slot(uint32_t place, uint64_t* slot) const {
+    const char* at = data_ + uint64_t{place} * kAccountsUnit;
+    *slot = __atomic_load_n(reinterpret_cast<const uint64_t*>(at), __ATOMIC_ACQUIRE);
+    return layout::slot_holds(*slot, place);
+}
+
+bool AccountsFile::is_inside(const AccountsArray& array, uint32_t numbers) const {
+    const uint64_t end = uint64_t{array.place.unit} + array.place.slots;
+    return array.place.unit >= sizeof(AccountsHeader) / kAccountsUnit && end <= size_ / kAccountsUnit &&
+           uint64_t{array.first} + array.place.slots <= numbers;
 }
 
 const char* AccountsFile::find_record(uint32_t unit, AccountsRecordKind kind, uint32_t* size) const {
@@ -101,6 +111,13 @@ bool AccountsFile::read(uint32_t unit, VoBlock* block) const {
     at += sizeof record;
     block->base = record.base;
     block->size = record.size;
+    block->users = record.users;
+    block->groups = record.groups;
+    // within the block, so that no id of an enumeration wraps around
+    const uint32_t members = first_group_offset(record.size);
+    if (record.size - 1 > UINT32_MAX - record.base || !is_inside(record.users, members) ||
+        !is_inside(record.groups, record.size - members))
+        return false;
     return take_text(&at, end, record.name_size, &block->vo);
 }
 
@@ -138,8 +155,12 @@ bool AccountsFile::read(uint32_t unit, GroupView* group) const {
     at += sizeof record;
     if (static_cast<uint64_t>(end - at) / sizeof(uint32_t) < record.member_count) return false;
     group->gid = record.gid;
-    group->members = reinterpret_cast<const uint32_t*>(at);
-    group->member_count = record.member_count;
+    group->users = record.users;
+    if (!is_inside(record.users, UINT32_MAX)) return false;
+    const bool of_all = (record.head.flags & kGroupOfAll) != 0;
+    const bool listed = (record.head.flags & kGroupUnlisted) == 0;
+    group->members = of_all ? nullptr : reinterpret_cast<const uint32_t*>(at);
+    group->member_count = !listed ? 0 : of_all ? record.users.place.slots : record.member_count;
     at += uint64_t{record.member_count} * sizeof(uint32_t);
     return take_text(&at, end, record.name_size, &group->name);
 }
@@ -151,9 +172,8 @@ AccountsFile::Step AccountsFile::search(AccountsSection section, uint64_t hash, 
     if (slots == 0) return Step::corrupt;
     const uint32_t first = layout::hash_index(hash, slots);
     for (uint32_t i = 0; i <= probe_max_ && i < slots; ++i) {
-        const uint32_t index = (first + i) & (slots - 1);
-        const uint64_t slot = load_slot(section, index);
-        if (!layout::slot_holds(slot, section, index)) return Step::corrupt;
+        uint64_t slot = 0;
+        if (!load_slot(place(section).unit + ((first + i) & (slots - 1)), &slot)) return Step::corrupt;
         const uint32_t unit = layout::slot_unit(slot);
         if (unit == kSlotEmpty) break;
         if (unit == kSlotTombstone || layout::slot_tag(slot) != layout::hash_tag(hash)) continue;
@@ -161,6 +181,58 @@ AccountsFile::Step AccountsFile::search(AccountsSection section, uint64_t hash, 
         if (accepts(*view)) return Step::found;
     }
     return Step::missing;
+}
+
+AccountsFile::Step AccountsFile::count_blocks(uint32_t id, uint32_t* count) const {
+    const AccountsPlace& bases = place(AccountsSection::vo_bases);
+    uint32_t begin = 0, end = bases.slots;
+    while (begin < end) {
+        const uint32_t middle = begin + (end - begin) / 2;
+        uint64_t slot = 0;
+        if (!load_slot(bases.unit + middle, &slot)) return Step::corrupt;
+        if (layout::slot_unit(slot) > id)
+            end = middle;
+        else
+            begin = middle + 1;
+    }
+    *count = begin;
+    return Step::found;
+}
+
+AccountsFile::Step AccountsFile::read_block(uint32_t index, VoBlock* block) const {
+    const AccountsPlace& list = place(AccountsSection::vo_list);
+    if (index >= list.slots) return Step::missing;
+    uint64_t slot = 0;
+    if (!load_slot(list.unit + index, &slot)) return Step::corrupt;
+    return read(layout::slot_unit(slot), block) ? Step::found : Step::corrupt;
+}
+
+AccountsFile::Step AccountsFile::find_block(uint32_t id, VoBlock* block) const {
+    uint32_t count = 0;
+    if (count_blocks(id, &count) == Step::corrupt) return Step::corrupt;
+    if (count == 0) return Step::missing;
+    const Step step = read_block(count - 1, block);
+    if (step != Step::found) return step;
+    if (block->base > id) return Step::corrupt;
+    return id - block->base < block->size ? Step::found : Step::missing;
+}
+
+template <typename View>
+AccountsFile::Step AccountsFile::read_number(const AccountsArray& array, uint32_t number, View* view,
+                                             uint16_t flags) const {
+    if (number < array.first || number - array.first >= array.place.slots) return Step::missing;
+    uint64_t slot = 0;
+    if (!load_slot(array.place.unit + (number - array.first), &slot)) return Step::corrupt;
+    if (layout::slot_unit(slot) == kSlotEmpty || (layout::slot_tag(slot) & flags) != flags)
+        return Step::missing;
+    return read(layout::slot_unit(slot), view) ? Step::found : Step::corrupt;
+}
+
+AccountsFile::Step AccountsFile::find_account(uint32_t uid, AccountView* account) const {
+    VoBlock block;
+    Step step = find_block(uid, &block);
+    if (step == Step::found) step = read_number(block.users, uid - block.base, account);
+    return step == Step::found && account->uid != uid ? Step::corrupt : step;
 }
 
 namespace {
@@ -200,10 +272,7 @@ Result<AccountView> AccountsFile::find_user(std::string_view name) const {
 }
 
 Result<AccountView> AccountsFile::find_user(uint32_t uid) const {
-    return answer<AccountView>([&](AccountView* account) {
-        return search(AccountsSection::by_uid, layout::hash_number(uid, seed_), account,
-                      [uid](const AccountView& found) { return found.uid == uid; });
-    });
+    return answer<AccountView>([&](AccountView* account) { return find_account(uid, account); });
 }
 
 Result<GroupView> AccountsFile::find_group(std::string_view name) const {
@@ -222,90 +291,91 @@ Result<GroupView> AccountsFile::find_group(std::string_view name) const {
 }
 
 Result<GroupView> AccountsFile::find_group(uint32_t gid) const {
-    const uint64_t hash = layout::hash_number(gid, seed_);
     return answer<GroupView>([&](GroupView* group) {
-        const Step step = search(AccountsSection::by_gid, hash, group,
-                                 [gid](const GroupView& found) { return found.gid == gid; });
-        if (step != Step::missing) return step;
+        VoBlock block;
+        Step step = find_block(gid, &block);
+        if (step != Step::found) return step;
+        if (const uint32_t number = gid - block.base; number >= first_group_offset(block.size)) {
+            step = read_number(block.groups, number - first_group_offset(block.size), group);
+            return step == Step::found && group->gid != gid ? Step::corrupt : step;
+        }
         AccountView account;
-        const Step own = search(AccountsSection::by_uid, hash, &account,
-                                [gid](const AccountView& found) { return found.uid == gid; });
-        if (own == Step::found && account.gid != gid) return Step::missing;
+        step = find_account(gid, &account);
+        if (step == Step::found && account.gid != gid) return Step::missing;
         *group = private_group(account);
-        return own;
+        return step;
     });
 }
 
 Result<AccountView> AccountsFile::find_member(const GroupView& group, uint32_t index) const {
     return answer<AccountView>([&](AccountView* account) {
         if (index >= group.member_count) return Step::missing;
-        return read(group.members[index], account) ? Step::found : Step::corrupt;
+        const uint32_t number = group.members == nullptr ? group.users.first + index : group.members[index];
+        return read_number(group.users, number, account);
     });
 }
 
 template <typename View>
-bool AccountsFile::read_at(AccountsSection section, uint32_t index, View* view) const {
-    const uint64_t slot = load_slot(section, index);
-    return layout::slot_holds(slot, section, index) && read(layout::slot_unit(slot), view);
-}
-
-template <typename View>
-AccountsFile::Step AccountsFile::walk(AccountsSection section, AccountsCursor& cursor, View* view,
-                                      auto id_of) const {
-    const uint32_t slots = place(section).slots;
-    uint32_t index = cursor.started ? cursor.index : 0;
-    if (cursor.started && cursor.seed != seed_) {
-        // another file by now: go on behind the id that was given last
-        uint32_t end = slots;
-        for (index = 0; index < end;) {
-            const uint32_t middle = index + (end - index) / 2;
-            if (!read_at(section, middle, view)) return Step::corrupt;
-            if (id_of(*view) > cursor.after)
-                end = middle;
-            else
-                index = middle + 1;
+AccountsFile::Step AccountsFile::walk(AccountsCursor& cursor, View* view, auto array_of, auto accepts) const {
+    uint32_t index = 0;
+    if (count_blocks(cursor.after, &index) == Step::corrupt) return Step::corrupt;
+    if (index != 0) --index;  // the rest of the block that the cursor is in comes first
+    for (VoBlock block;; ++index) {
+        if (const Step step = read_block(index, &block); step != Step::found) return step;
+        uint32_t first_id = block.base;
+        const AccountsArray array = array_of(block, &first_id);
+        const uint32_t next = cursor.after < first_id ? 0 : cursor.after - first_id + 1;
+        uint32_t number = next > array.first ? next : array.first;
+        for (; number - array.first < array.place.slots; ++number) {
+            const Step step = read_number(array, number, view, kSlotListed);
+            if (step == Step::corrupt) return step;
+            if (step == Step::missing || !accepts(*view)) continue;
+            cursor.after = first_id + number;
+            return step;
         }
     }
-    if (index >= slots) return Step::missing;
-    if (!read_at(section, index, view)) return Step::corrupt;
-    cursor = {.seed = seed_,
-              .index = index + 1,
-              .after = id_of(*view),
-              .started = true,
-              .in_accounts = cursor.in_accounts};
-    return Step::found;
 }
 
 Result<VoBlock> AccountsFile::next_vo(AccountsCursor& cursor) const {
     return answer<VoBlock>([&](VoBlock* block) {
-        return walk(AccountsSection::vo_list, cursor, block, [](const VoBlock& found) { return found.base; });
+        uint32_t index = 0;
+        Step step = count_blocks(cursor.after, &index);
+        if (step == Step::found) step = read_block(index, block);
+        if (step == Step::found && block->base <= cursor.after) return Step::corrupt;
+        if (step == Step::found) cursor.after = block->base;
+        return step;
     });
 }
 
+namespace {
+
+// For AccountsFile::walk.
+constexpr auto kUsersOf = [](const VoBlock& block, uint32_t*) { return block.users; };
+constexpr auto kGroupsOf = [](const VoBlock& block, uint32_t* first_id) {
+    *first_id += first_group_offset(block.size);
+    return block.groups;
+};
+
+}  // namespace
+
 Result<AccountView> AccountsFile::next_user(AccountsCursor& cursor) const {
     return answer<AccountView>([&](AccountView* account) {
-        return walk(AccountsSection::user_list, cursor, account,
-                    [](const AccountView& found) { return found.uid; });
+        return walk(cursor, account, kUsersOf, [](const AccountView&) { return true; });
     });
 }
 
 Result<GroupView> AccountsFile::next_group(AccountsCursor& cursor) const {
     return answer<GroupView>([&](GroupView* group) {
         if (!cursor.in_accounts) {
-            const Step step = walk(AccountsSection::group_list, cursor, group,
-                                   [](const GroupView& found) { return found.gid; });
+            const Step step = walk(cursor, group, kGroupsOf, [](const GroupView&) { return true; });
             if (step != Step::missing) return step;
             cursor = AccountsCursor{.in_accounts = true};
         }
-        for (;;) {
-            AccountView account;
-            const Step step = walk(AccountsSection::user_list, cursor, &account,
-                                   [](const AccountView& found) { return found.uid; });
-            if (step != Step::found) return step;
-            if (account.gid != account.uid) continue;
-            *group = private_group(account);
-            return Step::found;
-        }
+        AccountView account;
+        const Step step = walk(cursor, &account, kUsersOf,
+                               [](const AccountView& found) { return found.gid == found.uid; });
+        if (step == Step::found) *group = private_group(account);
+        return step;
     });
 }
 

@@ -22,6 +22,7 @@ struct VoBlock {
     std::string_view vo;
     uint32_t base = 0;  // first uid
     uint32_t size = 0;  // ids; the upper quarter is groups
+    AccountsArray users = {}, groups = {};  // within the file
 };
 
 struct AccountView {
@@ -35,18 +36,16 @@ struct AccountView {
 struct GroupView {
     std::string_view name;
     uint32_t gid = 0;
-    const uint32_t* members = nullptr;  // for AccountsFile::find_member
-    uint32_t member_count = 0;
+    const uint32_t* members = nullptr;  // numbers; null: whoever is in users
+    uint32_t member_count = 0;          // places for AccountsFile::find_member, some may be empty
+    AccountsArray users = {};           // of its VO
 };
 
-// A place in an enumeration; plain memory. Default: at the start. It stays right when the file is replaced
-// between two calls: what is there all the time is given exactly once.
+// A place in an enumeration; plain memory. Default: at the start. It goes by ids, so it stays right when the
+// file is changed or replaced between two calls: what is there all the time is given exactly once.
 struct AccountsCursor {
-    uint64_t seed = 0;   // of the file that index belongs to
-    uint32_t index = 0;  // next slot there
-    uint32_t after = 0;  // the id given last
-    bool started = false;
-    bool in_accounts = false;  // of groups: the listed groups are through, now the accounts' private groups
+    uint32_t after = 0;  // the id given last; 0: none yet
+    bool in_accounts = false;  // of groups: the VOs' groups are through, now the accounts' private groups
 };
 
 class AccountsFile {
@@ -63,11 +62,12 @@ class AccountsFile {
     // An account whose gid is its uid has a private group of its own name, which no record of its own holds.
     [[nodiscard]] Result<GroupView> find_group(std::string_view name) const;
     [[nodiscard]] Result<GroupView> find_group(uint32_t gid) const;
-    // Member number index (below member_count) of a group of this file.
+    // Who is at the place index (below member_count) of a group of this file; Errc::not_found: nobody.
     [[nodiscard]] Result<AccountView> find_member(const GroupView& group, uint32_t index) const;
 
-    // The entry at the cursor, ordered by id; advances it. Errc::not_found: there are no more.
+    // The entry behind the cursor, ordered by id; advances it. Errc::not_found: there are no more.
     [[nodiscard]] Result<VoBlock> next_vo(AccountsCursor& cursor) const;
+    // Accounts that are listed.
     [[nodiscard]] Result<AccountView> next_user(AccountsCursor& cursor) const;
     [[nodiscard]] Result<GroupView> next_group(AccountsCursor& cursor) const;
 
@@ -86,17 +86,30 @@ class AccountsFile {
     [[nodiscard]] bool read(uint32_t unit, VoBlock* block) const;
     [[nodiscard]] bool read(uint32_t unit, AccountView* account) const;
     [[nodiscard]] bool read(uint32_t unit, GroupView* group) const;
-    [[nodiscard]] uint64_t load_slot(AccountsSection section, uint32_t index) const;
+    // false: the slot, which must lie within the file, is corrupt.
+    [[nodiscard]] bool load_slot(uint32_t place, uint64_t* slot) const;
+    // Whether array lies within the file and holds numbers below numbers only.
+    [[nodiscard]] bool is_inside(const AccountsArray& array, uint32_t numbers) const;
     [[nodiscard]] const AccountsPlace& place(AccountsSection section) const {
         return places_[static_cast<size_t>(section)];
     }
     // The entry of section that accepts() takes.
     template <typename View>
     [[nodiscard]] Step search(AccountsSection section, uint64_t hash, View* view, auto accepts) const;
+    // The number of VOs whose block starts at id or before.
+    [[nodiscard]] Step count_blocks(uint32_t id, uint32_t* count) const;
+    // The VO at an index of vo_list.
+    [[nodiscard]] Step read_block(uint32_t index, VoBlock* block) const;
+    // The VO in whose block id lies.
+    [[nodiscard]] Step find_block(uint32_t id, VoBlock* block) const;
+    [[nodiscard]] Step find_account(uint32_t uid, AccountView* account) const;
+    // What stands at number in array.
     template <typename View>
-    [[nodiscard]] Step walk(AccountsSection section, AccountsCursor& cursor, View* view, auto id_of) const;
+    [[nodiscard]] Step read_number(const AccountsArray& array, uint32_t number, View* view,
+                                   uint16_t flags = 0) const;
+    // The first listed entry of the arrays behind cursor.
     template <typename View>
-    [[nodiscard]] bool read_at(AccountsSection section, uint32_t index, View* view) const;
+    [[nodiscard]] Step walk(AccountsCursor& cursor, View* view, auto array_of, auto accepts) const;
 
     const char* data_ = nullptr;
     size_t size_ = 0;

@@ -3,12 +3,15 @@
 // Owns: what xosd writes and every process maps; nothing else knows an offset. Process: any, modules
 // included. Trusts: nothing; a reader checks each number against the mapped size before it follows it.
 //
-// Header | hash tables and lists of 8-byte slots | arena of immutable records. All numbers little-endian in
-// the machine's own width rules (x86-64, aarch64). A slot names a record and is replaced by one release
-// store; a record never changes and its room is never used again, so a reader needs no lock and can see no
-// torn record. A whole new file is renamed over the old one, and then `retired` is set in the old one.
+// Header | hash tables and lists of 8-byte slots | a VO's arrays of slots, by number | arena of immutable
+// records, with room at its end. All numbers little-endian in the machine's own width rules (x86-64, aarch64).
+// A slot names a record and is replaced by one release store; a record never changes and its room is never
+// used again, so a reader needs no lock and can see no torn record, and a writer may die at any instruction.
+// What finds no room goes into a whole new file, which is renamed over the old one; then `retired` is set in
+// the old one.
 // Versions: a reader takes files of its own kAccountsAbi only, but any header_size from its own upwards:
-// sections added at the end of the header are ignored by modules that were loaded before they existed.
+// sections added at the end of the header are ignored by modules that were loaded before they existed, and so
+// are bytes behind what a record's struct and texts take.
 #pragma once
 
 #include <cstddef>
@@ -24,20 +27,22 @@ inline constexpr uint64_t kAccountsSizeMax = uint64_t{1} << 35;  // what 32 bits
 inline constexpr uint32_t kAccountsProbeMax = 4096;  // a chain longer than this is no file of ours
 
 enum class AccountsSection : uint32_t {
-    by_vo,       // hash of a VO's name
-    by_name,     // hash of an account's name
-    by_uid,      // hash of a uid
-    by_group,    // hash of a group's name
-    by_gid,      // hash of a gid
-    vo_list,     // sorted by base
-    user_list,   // sorted by uid: what enumeration shows
-    group_list,  // sorted by gid: what enumeration shows
+    by_vo,     // hash of a VO's name
+    by_name,   // hash of an account's name
+    by_group,  // hash of a group's name
+    vo_bases,  // first ids of the VOs' blocks in the place of units, ascending
+    vo_list,   // the VOs in the same order
 };
-inline constexpr size_t kAccountsSections = 8;
+inline constexpr size_t kAccountsSections = 5;
 
 struct AccountsPlace {
     uint32_t unit;   // first slot, in units from the start of the file
     uint32_t slots;  // for hash sections a power of two
+};
+// Slots by number: of members, whose numbers the VO gives, or of groups.
+struct AccountsArray {
+    uint32_t first;  // the number of the first slot
+    AccountsPlace place;
 };
 
 struct AccountsHeader {
@@ -46,7 +51,7 @@ struct AccountsHeader {
     uint32_t header_size;  // bytes
     uint64_t check;        // of everything below `spare`, of abi and of header_size
     uint32_t retired;      // not 0: another file has taken this one's place
-    uint32_t spare[9];     // the writer's own words, changed in place; never read by modules
+    uint32_t spare[9];     // the writer's own words (AccountsRoom), changed in place; never read by modules
 
     uint64_t file_size;
     uint64_t generation;  // grows with every replacement
@@ -58,12 +63,20 @@ struct AccountsHeader {
     AccountsPlace sections[kAccountsSections];
 };
 inline constexpr size_t kAccountsCheckedFrom = offsetof(AccountsHeader, file_size);
-static_assert(kAccountsCheckedFrom == 64 && sizeof(AccountsHeader) == 168);
+static_assert(kAccountsCheckedFrom == 64 && sizeof(AccountsHeader) == 144);
 
-// A slot: unit of the record (32 bits), tag of the key's hash (16), check (16).
+// At the start of spare: what the writer has used.
+struct AccountsRoom {
+    uint32_t arena_used;   // units
+    uint32_t names_used;   // slots of by_name, tombstones among them
+    uint32_t groups_used;  // slots of by_group
+};
+
+// A slot: unit of the record (32 bits), tag (16): of the key's hash in tables, flags in arrays; check (16).
 inline constexpr uint32_t kSlotEmpty =
     0;  // ends a chain; its check keeps a page of zeros from meaning "nobody"
 inline constexpr uint32_t kSlotTombstone = 1;  // was deleted: a chain goes on over it
+inline constexpr uint16_t kSlotListed = 1;     // flag in an array: enumeration shows it
 
 enum class AccountsRecordKind : uint16_t { vo = 0x5601, account = 0x5602, group = 0x5603 };
 
@@ -71,12 +84,13 @@ struct AccountsRecordHead {
     uint64_t check;  // of the rest of the record and of its place
     uint32_t size;   // bytes, head included; a multiple of kAccountsUnit
     uint16_t kind;
-    uint16_t flags;  // 0
+    uint16_t flags;
 };
 // Behind the struct: name NUL
 struct AccountsVoRecord {
     AccountsRecordHead head;
     uint32_t base, size;
+    AccountsArray users, groups;
     uint32_t name_size, reserved;
 };
 // Behind the struct: gids of its groups (32 bits each), then name NUL gecos NUL home NUL shell NUL
@@ -86,14 +100,17 @@ struct AccountsUserRecord {
     uint16_t name_size, gecos_size, home_size, shell_size;  // without the NUL
     uint32_t group_count, reserved;
 };
-// Behind the struct: units of the members' account records (32 bits each), then name NUL
+// Behind the struct: the members' numbers (32 bits each), then name NUL
 struct AccountsGroupRecord {
     AccountsRecordHead head;
     uint32_t gid, name_size;
-    uint32_t member_count, reserved;
+    uint32_t member_count;
+    AccountsArray users;  // of its VO
 };
-static_assert(sizeof(AccountsRecordHead) == 16 && sizeof(AccountsVoRecord) == 32);
-static_assert(sizeof(AccountsUserRecord) == 40 && sizeof(AccountsGroupRecord) == 32);
+inline constexpr uint16_t kGroupOfAll = 1;      // head.flags: every account of its VO is in it
+inline constexpr uint16_t kGroupUnlisted = 2;   // its members are not listed here, only in their own records
+static_assert(sizeof(AccountsRecordHead) == 16 && sizeof(AccountsVoRecord) == 56);
+static_assert(sizeof(AccountsUserRecord) == 40 && sizeof(AccountsGroupRecord) == 40);
 
 namespace layout {
 
@@ -152,15 +169,13 @@ inline uint16_t hash_tag(uint64_t hash) {
     return static_cast<uint16_t>(hash >> 48);
 }
 
-// The check holds the slot's own section and index, so that a block of the file in a wrong place is noticed
-// too. Any single wrong byte changes it.
-inline uint16_t slot_check(uint32_t unit, uint16_t tag, AccountsSection section, uint32_t index) {
-    const uint32_t place = (static_cast<uint32_t>(section) + 1) * 0x9E37u ^ index ^ index >> 16;
-    return static_cast<uint16_t>(unit ^ unit >> 16 ^ tag ^ place ^ 0xA55A);
+// The check holds the slot's own place in the file, in units, so that a block of the file in a wrong place is
+// noticed too. Any single wrong byte changes it.
+inline uint16_t slot_check(uint32_t unit, uint16_t tag, uint32_t place) {
+    return static_cast<uint16_t>(unit ^ unit >> 16 ^ tag ^ place ^ place >> 16 ^ 0xA55A);
 }
-inline uint64_t make_slot(uint32_t unit, uint16_t tag, AccountsSection section, uint32_t index) {
-    return unit | static_cast<uint64_t>(tag) << 32 |
-           static_cast<uint64_t>(slot_check(unit, tag, section, index)) << 48;
+inline uint64_t make_slot(uint32_t unit, uint16_t tag, uint32_t place) {
+    return unit | static_cast<uint64_t>(tag) << 32 | static_cast<uint64_t>(slot_check(unit, tag, place)) << 48;
 }
 inline uint32_t slot_unit(uint64_t slot) {
     return static_cast<uint32_t>(slot);
@@ -168,8 +183,8 @@ inline uint32_t slot_unit(uint64_t slot) {
 inline uint16_t slot_tag(uint64_t slot) {
     return static_cast<uint16_t>(slot >> 32);
 }
-inline bool slot_holds(uint64_t slot, AccountsSection section, uint32_t index) {
-    return slot_check(slot_unit(slot), slot_tag(slot), section, index) == slot >> 48;
+inline bool slot_holds(uint64_t slot, uint32_t place) {
+    return slot_check(slot_unit(slot), slot_tag(slot), place) == slot >> 48;
 }
 
 // record: size bytes that start at unit of the file.

@@ -10,20 +10,43 @@ namespace {
 constexpr long kFirstGroups = 16;
 char kNoPassword[] = "*";  // never written; group(5) has it for groups that nobody joins with newgrp
 
+// Calls take(name) for every member until it says false; places that hold nobody are passed over.
+Result<void> for_each_member(const AccountsFile& accounts, const GroupView& found, auto take) {
+    for (uint32_t i = 0; i < found.member_count; ++i) {
+        const Result<AccountView> member = accounts.find_member(found, i);
+        if (!member && member.error().code == Errc::not_found) continue;
+        if (!member) return fail(Errc::unavailable, "accounts file: member");
+        if (!take(member->name)) return {};
+    }
+    return {};
+}
+
 Result<void> pack(const AccountsFile& accounts, const GroupView& found, group* entry, char* buffer,
                   size_t size) {
+    size_t count = 0;
+    const auto counted = for_each_member(accounts, found, [&](std::string_view) {
+        ++count;
+        return count < size / sizeof(char*);  // with one more it will not fit
+    });
+    if (!counted) return counted;
     BufferPacker packer(buffer, size);
-    char** members = packer.reserve_pointers(size_t{found.member_count} + 1);
+    char** members = packer.reserve_pointers(count + 1);
     char* name = members != nullptr ? packer.put_text(found.name) : nullptr;
     char* password = name != nullptr ? packer.put_text(kNoPassword) : nullptr;
     if (password == nullptr) return fail(Errc::too_small, "");
-    for (uint32_t i = 0; i < found.member_count; ++i) {
-        const Result<AccountView> member = accounts.find_member(found, i);
-        if (!member) return fail(Errc::unavailable, "accounts file: member");
-        members[i] = packer.put_text(member->name);
-        if (members[i] == nullptr) return fail(Errc::too_small, "");
-    }
-    members[found.member_count] = nullptr;
+    size_t filled = 0;
+    bool fits = true;
+    // who has come since the count is left for the next look-up
+    const auto packed = for_each_member(accounts, found, [&](std::string_view member) {
+        if (filled == count) return false;
+        members[filled] = packer.put_text(member);
+        fits = members[filled] != nullptr;
+        filled += fits ? 1 : 0;
+        return fits;
+    });
+    if (!packed) return packed;
+    if (!fits) return fail(Errc::too_small, "");
+    members[filled] = nullptr;
     entry->gr_name = name;
     entry->gr_passwd = password;
     entry->gr_gid = found.gid;

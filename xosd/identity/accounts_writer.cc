@@ -157,7 +157,7 @@ Outcome<AccountsWriter> AccountsWriter::open(const std::string& run_path, const 
 }
 
 Outcome<void> AccountsWriter::replace(const AccountsSnapshot& snapshot) {
-    const Outcome<AccountsImage> image = AccountsImage::plan(snapshot);
+    const Outcome<AccountsImage> image = AccountsImage::plan(snapshot, AccountsImage::Room::some);
     if (!image) return std::unexpected(image.error());
     ++generation_;
     for (const Target& target : targets_) {

@@ -29,9 +29,13 @@ struct AccountEntry {
 struct GroupEntry {
     std::string name;  // analysis@physics
     uint32_t gid = 0;
-    std::vector<std::string> members;  // one that has no account in the snapshot is left out
-    bool members_listed = true;  // false: gr_mem is empty (a group of a million), initgroups still knows them
+    std::vector<std::string> members = {};  // one that has no account in the snapshot is left out
+    bool of_all = false;  // every account of the VO is in it; members stays empty
 };
+// A group of more members lists none in gr_mem; initgroups still knows it. As gr_mem holds every name, each
+// program that prints the group of a file would copy megabytes for a large one.
+inline constexpr size_t kListedMembersMax = 4096;
+
 struct AccountsSnapshot {
     std::vector<VoEntry> vos;
     std::vector<AccountEntry> accounts;

@@ -26,15 +26,13 @@ void repair(char* data, size_t size) {
     memcpy(data, &header, sizeof header);
     header.check = layout::header_check(data, sizeof header);
     memcpy(data, &header, sizeof header);
-    for (size_t section = 0; section < kAccountsSections; ++section)
-        for (uint32_t index = 0; index < header.sections[section].slots; ++index) {
-            const uint64_t at = (uint64_t{header.sections[section].unit} + index) * kAccountsUnit;
-            if (at < sizeof header || at + 8 > size) break;
-            const uint64_t slot = layout::load_word(data + at, 8);
-            const uint64_t right = layout::make_slot(layout::slot_unit(slot), layout::slot_tag(slot),
-                                                     static_cast<AccountsSection>(section), index);
-            memcpy(data + at, &right, sizeof right);
-        }
+    for (uint32_t place = sizeof header / kAccountsUnit; place < header.arena_unit; ++place) {
+        const uint64_t at = uint64_t{place} * kAccountsUnit;
+        if (at + 8 > size) break;
+        const uint64_t slot = layout::load_word(data + at, 8);
+        const uint64_t right = layout::make_slot(layout::slot_unit(slot), layout::slot_tag(slot), place);
+        memcpy(data + at, &right, sizeof right);
+    }
     for (size_t at = uint64_t{header.arena_unit} * kAccountsUnit; at + sizeof(AccountsRecordHead) <= size;) {
         AccountsRecordHead head;
         memcpy(&head, data + at, sizeof head);
@@ -77,7 +75,7 @@ size_t look_up_all(const AccountsFile& file) {
                touch(file, file.find_group(kUidMin + first_group_offset(kBlockSize) + i));
     AccountsCursor users, groups, vos;
     for (int i = 0; i < 64; ++i) sum += touch(file.next_user(users)) + touch(file, file.next_group(groups));
-    users.seed ^= 1;
+    users.after ^= 1;
     sum += touch(file.next_user(users));
     if (const auto vo = file.next_vo(vos)) sum += touch(vo->vo);
     return sum;

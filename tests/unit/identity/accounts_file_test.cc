@@ -205,7 +205,6 @@ TEST_CASE("an enumeration over replacements gives what stays exactly once") {
 TEST_CASE("what is not listed is found, but not enumerated") {
     AccountsSnapshot snapshot = sample::snapshot(3);
     snapshot.accounts[1].listed = false;
-    snapshot.groups[0].members_listed = false;
     Bytes bytes = build(snapshot);
     const auto file = AccountsFile::attach(bytes.data(), bytes.size);
     REQUIRE(file);
@@ -214,7 +213,25 @@ TEST_CASE("what is not listed is found, but not enumerated") {
     while (const auto user = file->next_user(cursor)) seen.insert(std::string(user->name));
     CHECK(seen == std::set<std::string>{"user1@physics", "user3@physics", "ann@bio"});
     CHECK(file->find_user(std::string_view("user2@physics"))->group_count == 1);
-    CHECK(file->find_group(sample::kMembers)->member_count == 0);
+}
+
+TEST_CASE("a group of all is who is there; one of too many lists none, and all know that they are in it") {
+    for (const uint32_t count : {3u, uint32_t{kListedMembersMax}, uint32_t{kListedMembersMax + 1}})
+        for (const bool of_all : {true, false}) {
+            AccountsSnapshot snapshot = sample::snapshot(count);
+            snapshot.groups[0].of_all = of_all;
+            if (of_all) snapshot.groups[0].members.clear();
+            Bytes bytes = build(snapshot);
+            const auto file = AccountsFile::attach(bytes.data(), bytes.size);
+            REQUIRE(file);
+            const auto group = file->find_group(sample::kMembers);
+            REQUIRE(group);
+            CHECK(group->member_count == (count > kListedMembersMax ? 0 : count));
+            for (uint32_t i = 0; i < group->member_count; i += 100)
+                CHECK(file->find_member(*group, i)->uid == sample::kPhysics + 1 + i);
+            CHECK(file->find_user(sample::kPhysics + count)->groups[0] == sample::kMembers);
+            CHECK(file->find_user(sample::kBio + 1)->group_count == 0);
+        }
 }
 
 TEST_CASE("ten thousand accounts are all found by name and by uid") {
