@@ -157,8 +157,9 @@ bool AccountsFile::read(uint32_t unit, GroupView* group) const {
     group->gid = record.gid;
     group->users = record.users;
     if (!is_inside(record.users, UINT32_MAX)) return false;
-    const bool of_all = (record.head.flags & kGroupOfAll) != 0;
-    const bool listed = (record.head.flags & kGroupUnlisted) == 0;
+    group->flags = record.head.flags;
+    const bool of_all = (group->flags & kGroupOfAll) != 0;
+    const bool listed = (group->flags & kGroupUnlisted) == 0;
     group->members = of_all ? nullptr : reinterpret_cast<const uint32_t*>(at);
     group->member_count = !listed ? 0 : of_all ? record.users.place.slots : record.member_count;
     at += uint64_t{record.member_count} * sizeof(uint32_t);

@@ -38,6 +38,7 @@ struct GroupView {
     uint32_t gid = 0;
     const uint32_t* members = nullptr;  // numbers; null: whoever is in users
     uint32_t member_count = 0;          // places for AccountsFile::find_member, some may be empty
+    uint16_t flags = 0;                 // kGroupOfAll, kGroupUnlisted
     AccountsArray users = {};           // of its VO
 };
 

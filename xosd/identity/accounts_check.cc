@@ -61,14 +61,20 @@ bool is_group_id(const VoEntry& vo, uint32_t id) {
     return id >= vo.base && id - vo.base >= first_group_offset(vo.size) && id - vo.base < vo.size;
 }
 
-Outcome<void> check_account(const Blocks& blocks, const AccountEntry& account) {
-    const VoEntry* vo = find_block(blocks, account.name);
-    if (vo == nullptr)
-        return failure(Errc::invalid, "\"{}\" is no name of a user of an accepted VO", account.name);
-    if (!is_user_id(*vo, account.uid))
+bool is_named(const VoEntry& vo, std::string_view name) {
+    const std::optional<LoginName> parsed = parse_login_name(name);
+    return parsed && parsed->vo == vo.vo;
+}
+
+}  // namespace
+
+Outcome<void> check_account(const VoEntry& vo, const AccountEntry& account) {
+    if (!is_named(vo, account.name))
+        return failure(Errc::invalid, "\"{}\" is no name of a user of VO {}", account.name, vo.vo);
+    if (!is_user_id(vo, account.uid))
         return failure(Errc::invalid, "uid {} of {} is outside of the users' part of its VO's block",
                        account.uid, account.name);
-    if (account.gid != account.uid && !is_group_id(*vo, account.gid))
+    if (account.gid != account.uid && !is_group_id(vo, account.gid))
         return failure(Errc::invalid, "gid {} of {} is neither its uid nor a group of its VO", account.gid,
                        account.name);
     if (!is_clean(account.gecos) || !is_path(account.home) || !is_path(account.shell))
@@ -77,20 +83,29 @@ Outcome<void> check_account(const Blocks& blocks, const AccountEntry& account) {
     return {};
 }
 
-}  // namespace
+Outcome<void> check_group(const VoEntry& vo, const GroupEntry& group) {
+    if (!is_named(vo, group.name))
+        return failure(Errc::invalid, "\"{}\" is no name of a group of VO {}", group.name, vo.vo);
+    if (!is_group_id(vo, group.gid))
+        return failure(Errc::invalid, "gid {} of {} is outside of the groups' part of its VO's block",
+                       group.gid, group.name);
+    return {};
+}
 
 Outcome<void> check_snapshot(const AccountsSnapshot& snapshot) {
     const Outcome<Blocks> blocks = check_blocks(snapshot.vos);
     if (!blocks) return std::unexpected(blocks.error());
-    for (const AccountEntry& account : snapshot.accounts)
-        if (Outcome<void> checked = check_account(*blocks, account); !checked) return checked;
+    for (const AccountEntry& account : snapshot.accounts) {
+        const VoEntry* vo = find_block(*blocks, account.name);
+        if (vo == nullptr)
+            return failure(Errc::invalid, "\"{}\" is no name of a user of an accepted VO", account.name);
+        if (Outcome<void> checked = check_account(*vo, account); !checked) return checked;
+    }
     for (const GroupEntry& group : snapshot.groups) {
         const VoEntry* vo = find_block(*blocks, group.name);
         if (vo == nullptr)
             return failure(Errc::invalid, "\"{}\" is no name of a group of an accepted VO", group.name);
-        if (!is_group_id(*vo, group.gid))
-            return failure(Errc::invalid, "gid {} of {} is outside of the groups' part of its VO's block",
-                           group.gid, group.name);
+        if (Outcome<void> checked = check_group(*vo, group); !checked) return checked;
     }
     return {};
 }

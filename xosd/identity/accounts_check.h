@@ -13,5 +13,8 @@ namespace xos {
 // snapshot, an id outside the VO's block or in its wrong part, overlapping blocks, a text that cannot stand
 // in a passwd line. Doubled names and ids are found where the file is built.
 [[nodiscard]] Outcome<void> check_snapshot(const AccountsSnapshot& snapshot);
+// The same for one entry of vo.
+[[nodiscard]] Outcome<void> check_account(const VoEntry& vo, const AccountEntry& account);
+[[nodiscard]] Outcome<void> check_group(const VoEntry& vo, const GroupEntry& group);
 
 }  // namespace xos
