@@ -4,6 +4,8 @@
 #include <pwd.h>
 #include <sys/stat.h>
 
+#include <set>
+
 #include "common/log.h"
 #include "libxos/names.h"
 #include "xosd/control/methods.h"
@@ -91,6 +93,15 @@ Outcome<void> Daemon::listen() {
             take(JobService::start({loop, *database, config, *trust, *sessions, delegations.get()}), jobs);
         !started)
         return started;
+    AccountsPublication& publication = trust->publication();
+    publication.set_active([this] {
+        std::set<uint32_t> active;
+        for (const auto& [id, session] : sessions->all()) active.insert(session.uid);
+        for (const Job& job : jobs->list(0, false)) active.insert(job.uid);
+        return active;
+    });
+    sessions->on_change([&publication](uint32_t uid) { publication.stir(uid); });
+    jobs->on_change([&publication](uint32_t uid) { publication.stir(uid); });
     logins = std::make_unique<LoginService>(loop, config, *trust, *sessions, *verifier);
     if (auto started = take(PamServer::start(loop, {kPamSocket, keys->uid, keys->gid}, *logins), pam);
         !started)
@@ -120,6 +131,7 @@ Outcome<void> Daemon::reload() {
     config = *std::move(next);
     trust->set_grace(config.bundles.grace);
     log(Level::notice, "configuration reloaded", {{"rules", std::to_string(config.policy.rules().size())}});
+    trust->publication().note_all();
     trust->publish([](const Outcome<void>&) {});
     return {};
 }

@@ -117,6 +117,18 @@ Outcome<void> read_voms(std::string_view file, const YAML::Node& section, NodeCo
     return {};
 }
 
+Outcome<void> read_enumerate(std::string_view file, const YAML::Node& node, Enumerate& into) {
+    if (!node) return {};
+    constexpr std::pair<std::string_view, Enumerate> kWords[] = {
+        {"active", Enumerate::active}, {"all", Enumerate::all}, {"none", Enumerate::none}};
+    for (const auto& [word, meaning] : kWords) {
+        if (!node.IsScalar() || node.Scalar() != word) continue;
+        into = meaning;
+        return {};
+    }
+    return yaml_failure(file, node, "active, all or none");
+}
+
 void ask_machine(NodeConfig& config) {
     if (config.name.empty()) config.name = read_host_name();
     if (config.attributes.cpus == 0) config.attributes.cpus = count_cpus();
@@ -130,14 +142,16 @@ Outcome<NodeConfig> parse_node_config(std::string_view text, std::string_view pa
     auto root = parse_yaml(text, path);
     if (!root) return std::unexpected(root.error());
     if (root->IsNull()) return config;
-    if (auto keys =
-            check_keys(path, *root, {"policy", "home", "shell", "manage-sshd", "bundles", "node", "voms"});
+    if (auto keys = check_keys(path, *root,
+                               {"policy", "home", "shell", "enumerate", "manage-sshd", "bundles", "node", "voms"});
         !keys)
         return std::unexpected(keys.error());
     if (auto home = read_path(path, (*root)["home"], config.home_root); !home)
         return std::unexpected(home.error());
     if (auto shell = read_path(path, (*root)["shell"], config.shell); !shell)
         return std::unexpected(shell.error());
+    if (auto shown = read_enumerate(path, (*root)["enumerate"], config.enumerate); !shown)
+        return std::unexpected(shown.error());
     if (auto sshd = read_bool(path, (*root)["manage-sshd"], config.manage_sshd); !sshd)
         return std::unexpected(sshd.error());
     auto bundles = read_following_config(path, (*root)["bundles"]);

@@ -16,11 +16,15 @@
 
 namespace xos {
 
+// Whom getent shows without a name: those with a session or job here, all members, or nobody.
+enum class Enumerate : uint8_t { active, all, none };
+
 struct NodeConfig {
     Policy policy{"node policy", {}};
     std::string home_root = "/home/xos";  // a member's home is HOME_ROOT/VO/USER
     std::string shell = "/bin/bash";
     FollowingConfig bundles;
+    Enumerate enumerate = Enumerate::all;
     bool manage_sshd = true;  // write the sshd block of the accepted VOs and reload sshd
     std::string name;         // is_host_name(), as policies and members name this node; empty: none can
     NodeAttributes attributes;

@@ -104,11 +104,11 @@ uint64_t AccountsEditor::load(uint32_t place) const {
     return layout::load_word(data_ + uint64_t{place} * kAccountsUnit, sizeof(uint64_t));
 }
 
-void AccountsEditor::store(uint32_t place, uint32_t unit, uint16_t tag) {
+void AccountsEditor::store(uint32_t place, uint32_t unit, uint16_t tag, bool lasting) {
     const uint64_t offset = uint64_t{place} * kAccountsUnit;
     const uint64_t slot = layout::make_slot(unit, tag, place);
     __atomic_store_n(reinterpret_cast<uint64_t*>(data_ + offset), slot, __ATOMIC_RELEASE);
-    if (edits_.file != nullptr)
+    if (edits_.file != nullptr && lasting)
         edits_.slots.push_back({offset, std::string(reinterpret_cast<const char*>(&slot), sizeof slot)});
 }
 
@@ -196,7 +196,8 @@ Outcome<void> AccountsEditor::set_listed(uint32_t uid, bool listed) {
     const uint32_t place = vo->users.place.unit + (uid - vo->base - vo->users.first);
     const uint64_t slot = load(place);
     const uint16_t tag = listed ? kSlotListed : 0;
-    if (layout::slot_tag(slot) != tag) store(place, layout::slot_unit(slot), tag);
+    // of no use to the boot copy: nobody is active before xosd has started
+    if (layout::slot_tag(slot) != tag) store(place, layout::slot_unit(slot), tag, false);
     return {};
 }
 

@@ -49,10 +49,10 @@ class AccountsEditor {
     // Visible to everybody when it returns. Errc::too_small: the file has no room for it and must be replaced;
     // Errc::invalid: as build_accounts_file(). Nothing was changed then.
     [[nodiscard]] Outcome<void> apply(const AccountsChange& change);
-    // Whether enumeration shows the account. Errc::not_found: there is none.
+    // Whether enumeration shows the account; until the file is made anew. Errc::not_found: there is none.
     [[nodiscard]] Outcome<void> set_listed(uint32_t uid, bool listed);
 
-    // What was changed since the last call.
+    // What apply() has changed since the last call.
     [[nodiscard]] BootEdits take_edits();
 
   private:
@@ -62,7 +62,7 @@ class AccountsEditor {
     // A new record of so many bytes behind the last one, filled by write(data, unit); its unit.
     [[nodiscard]] uint32_t append(size_t bytes, auto write);
     [[nodiscard]] uint64_t load(uint32_t place) const;
-    void store(uint32_t place, uint32_t unit, uint16_t tag);
+    void store(uint32_t place, uint32_t unit, uint16_t tag, bool lasting = true);
     // Of the table section: the slot with a record's unit, 0 where there is none; or else a free one.
     [[nodiscard]] uint32_t find_slot(AccountsSection section, uint64_t hash, uint32_t unit) const;
     [[nodiscard]] uint32_t find_free(AccountsSection section, uint64_t hash) const;

@@ -195,6 +195,7 @@ void JobService::restart(uint32_t uid, uint64_t id, uint64_t generation, OnJob d
     next.walltime = walltime_of(owner->limits);
     if (auto stored = store_.update(next); !stored) return done(std::unexpected(stored.error()));
     live_[id];
+    stir_(next.uid);
     // the layer of the last run may still be on its way out
     clear_layer(id, [this, next, generation, digest = *digest, done](const Outcome<void>& removed) {
         Outcome<void> go_on = removed;

@@ -43,6 +43,7 @@ Outcome<Job> JobService::add(const Owner& owner, Job job) {
     if (!id) return std::unexpected(id.error());
     live_[*id];
     Job added = *store_.find(*id);
+    stir_(added.uid);
     if (added.request.mode != JobMode::batch || !added.request.output.empty()) return added;
     added.request.output = default_output(owner.home, *id);
     if (auto stored = store_.update(added); !stored) {
@@ -249,6 +250,7 @@ void JobService::conclude(Job job) {
          {"cpu_usec", std::to_string(job.cpu_usec)},
          {"reason", job.reason}});
     const auto live = live_.extract(job.id);  // lives until everybody has been told
+    stir_(job.uid);
     clear_leftovers(job.id);
     drop_oldest(job.uid);
     if (live.empty()) return;

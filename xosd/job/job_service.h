@@ -75,6 +75,8 @@ class JobService {
     // The job, if uid may see it: root all, others their own. To a stranger it does not exist.
     Outcome<Job> find(uint32_t uid, uint64_t id) const;
     std::vector<Job> list(uint32_t uid, bool all) const;
+    // stir is called with the uid of each job that begins or ends.
+    void on_change(std::function<void(uint32_t)> stir) { stir_ = std::move(stir); }
 
   private:
     // Of a job that has not ended: it is in live_ from the moment its state is stored until ended is.
@@ -157,6 +159,7 @@ class JobService {
     JobPlaces places_;
     JobStore store_;
     OperationSet operations_;
+    std::function<void(uint32_t)> stir_ = [](uint32_t) {};
     std::unique_ptr<AgentClient> agent_;
     std::map<uint64_t, Live> live_;
     std::map<uint64_t, std::vector<OnCleared>>

@@ -84,6 +84,7 @@ Outcome<uint64_t> SessionStore::open(LoginSession session, pid_t pid, UniqueFd p
         close(id, "it cannot be watched");
         return std::unexpected(watched.error());
     }
+    stir_(sessions_.at(id).uid);
     return id;
 }
 
@@ -105,8 +106,10 @@ void SessionStore::close(uint64_t id, std::string_view how) {
     }
     log(Level::info, "session closed",
         {{"user", found->second.login}, {"session", std::to_string(id)}, {"reason", std::string(how)}});
+    const uint32_t uid = found->second.uid;
     sessions_.erase(found);
     watches_.erase(id);
+    stir_(uid);
 }
 
 size_t SessionStore::count(uint32_t uid) const {

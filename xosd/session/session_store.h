@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -45,6 +46,9 @@ class SessionStore {
     // Unknown ids are ignored: a session may be closed and its process die at once.
     void close(uint64_t id, std::string_view how);
 
+    // stir is called with the uid of each session that was opened or closed.
+    void on_change(std::function<void(uint32_t)> stir) { stir_ = std::move(stir); }
+
     const std::map<uint64_t, LoginSession>& all() const { return sessions_; }
     size_t count(uint32_t uid) const;
     // A live session of uid whose credential is in date and whose serial is none of revoked, or null. The one
@@ -65,6 +69,7 @@ class SessionStore {
     EventLoop* loop_;
     std::map<uint64_t, LoginSession> sessions_;
     std::map<uint64_t, Watch> watches_;
+    std::function<void(uint32_t)> stir_ = [](uint32_t) {};
 };
 
 }  // namespace xos

@@ -41,22 +41,6 @@ Outcome<void> check_names(const TrustedVo& vo) {
     return {};
 }
 
-// What the uid ledger does not know yet.
-std::vector<uint32_t> find_fresh(const TrustedVo& next, const TrustedVo* base) {
-    std::vector<uint32_t> fresh;
-    static const std::vector<Member> nobody;
-    const std::vector<Member>& known = base == nullptr ? nobody : base->bundle.members;
-    size_t at = 0;  // both are sorted by name
-    for (uint32_t i = 0; i < next.bundle.members.size(); ++i) {
-        const Member& member = next.bundle.members[i];
-        while (at < known.size() && known[at].name < member.name) ++at;
-        const bool same = at < known.size() && known[at].name == member.name &&
-                          known[at].number == member.number && known[at].id == member.id;
-        if (!same) fresh.push_back(i);
-    }
-    return fresh;
-}
-
 // record is verified.
 Outcome<void> check_url(const UpdateTerms& terms, const VoRecord& record) {
     if (terms.url.empty() || is_url_of(terms.url, record.authority)) return {};
@@ -142,9 +126,7 @@ Outcome<BundleUpdate> prepare_update(std::string_view bytes, const UpdateRequest
     update.vo = *std::move(vo);
     update.vo->source_digest = update.digest;
     if (auto free = check_names(*update.vo); !free) return std::unexpected(free.error());
-    update.fresh = find_fresh(*update.vo, update.base.get());
-    update.accounts_changed = !update.base || update.base->bundle.members != update.vo->bundle.members ||
-                              update.base->bundle.groups != update.vo->bundle.groups;
+    update.difference = compare_bundles(update.base.get(), *update.vo);
     update.is_delta = is_delta(bytes);
     if (update.is_delta || bytes.size() <= kBundleInDatabaseMax || request.directory.empty()) {
         update.bytes = bytes;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/failure.h"
+#include "xosd/trust/bundle_difference.h"
 #include "xosd/trust/trusted_vo.h"
 
 namespace xos {
@@ -29,13 +30,11 @@ struct BundleUpdate {
     std::string name, fingerprint;
     std::shared_ptr<const TrustedVo> base = nullptr;  // that was there when it was made; null for a first one
     std::shared_ptr<TrustedVo> vo = nullptr;          // uid base not set yet
-    std::vector<uint32_t> fresh =
-        {};                   // indexes of members that base has not, or under another name or number
-    std::string bytes = {};   // to store; empty where file is set
+    BundleDifference difference = {};                 // from base
+    std::string bytes = {};                           // to store; empty where file is set
     std::string file = {};    // the name of a file that was written in directory, synced
     std::string digest = {};  // of the bytes; of a delta's none
     bool is_delta = false;
-    bool accounts_changed = true;
     bool unchanged = false;  // content and dates are base's: nothing to store
 };
 

@@ -23,7 +23,7 @@ struct TrustStore::Task {
     BundleUpdate update;
     // what the loop is about
     std::optional<LocalIds> local;
-    size_t recorded = 0;  // of update.fresh
+    size_t recorded = 0;  // of update.difference.fresh
 };
 
 Outcome<void> TrustStore::load() {
@@ -184,9 +184,9 @@ Outcome<void> TrustStore::record_slice(Task& task) {
     const auto base = ledger_.reserve_block(vo.name, vo.id, vo.uid_base, vo.block_size, *task.local);
     if (!base) return std::unexpected(base.error());
     next.base = *base;
-    const size_t end = std::min(task.update.fresh.size(), task.recorded + kSlice);
+    const size_t end = std::min(task.update.difference.fresh.size(), task.recorded + kSlice);
     for (; task.recorded < end; ++task.recorded) {
-        const Member& member = next.bundle.members[task.update.fresh[task.recorded]];
+        const Member& member = next.bundle.members[task.update.difference.fresh[task.recorded]];
         const LedgerMember record{vo.id, member.number, member.id, login_name(member, next)};
         if (auto recorded = ledger_.record(next.uid_of(member), record, *task.local); !recorded)
             return recorded;
@@ -202,7 +202,7 @@ Outcome<bool> TrustStore::advance(Task& task) {
     auto transaction = Transaction::begin(database_);
     if (!transaction) return std::unexpected(transaction.error());
     if (auto recorded = record_slice(task); !recorded) return std::unexpected(recorded.error());
-    const bool last = task.recorded == task.update.fresh.size();
+    const bool last = task.recorded == task.update.difference.fresh.size();
     if (last)
         if (auto stored = store(task); !stored) return std::unexpected(stored.error());
     if (auto committed = transaction->commit(); !committed) return std::unexpected(committed.error());
@@ -238,10 +238,15 @@ Outcome<TakenBundle> TrustStore::finish(Task& task) {
          {"serial", std::to_string(update.vo->bundle.serial)},
          {"fingerprint", update.fingerprint}});
     update.vo->grace = grace_;
+    const bool accounts_changed = !update.base || update.difference.changes_accounts();
+    if (!update.base)
+        publication_.note_all();
+    else if (accounts_changed)
+        publication_.note(*update.vo, update.difference);
     vos_[update.name] = std::move(update.vo);
     left_out_.erase(update.name);
     if (!update.is_delta) archive_.remove_orphans();
-    return TakenBundle{vos_[update.name].get(), false, update.accounts_changed};
+    return TakenBundle{vos_[update.name].get(), false, accounts_changed};
 }
 
 Outcome<void> TrustStore::remove(std::string_view vo) {
@@ -253,6 +258,7 @@ Outcome<void> TrustStore::remove(std::string_view vo) {
     if (auto done = archive_.remove(std::string(vo)); !done) return done;
     if (auto committed = transaction->commit(); !committed) return committed;
     log(Level::notice, "VO no longer trusted", {{"vo", std::string(vo)}});
+    publication_.note_all();
     if (found != vos_.end()) {
         background_.drop(std::move(found->second));
         vos_.erase(found);

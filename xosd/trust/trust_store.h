@@ -1,6 +1,6 @@
 // The VOs that this node follows, and what follows from them: uids, the accounts file, sshd's block.
 //
-// Owns: the pinned fingerprints and last bundles (BundleArchive); the accounts file through its writer.
+// Owns: the pinned fingerprints and last bundles (BundleArchive); what is seen of them (AccountsPublication).
 // Process: xosd. Trusts: bundles verified by prepare_update() against the pin; the uid ledger for ids.
 // A bundle is durable before anything of it is visible. At a start the visible is made again from the
 // durable. Bundles are opened in a thread; uids are recorded a slice at a time; what is left for the loop is
@@ -16,10 +16,9 @@
 
 #include "common/event_loop.h"
 #include "common/sqlite.h"
-#include "xosd/identity/accounts_writer.h"
 #include "xosd/identity/uid_ledger.h"
 #include "xosd/node_config.h"
-#include "xosd/operation_watch.h"
+#include "xosd/trust/accounts_publication.h"
 #include "xosd/trust/background.h"
 #include "xosd/trust/bundle_archive.h"
 #include "xosd/trust/bundle_update.h"
@@ -49,14 +48,14 @@ class TrustStore {
           ledger_(ledger),
           config_(config),
           archive_(database),
-          operations_(loop),
+          publication_(loop, config, vos_),
           background_(loop) {}
 
     // Reads the followed VOs back. One that does not open any more is left out, with a line in the log.
     Outcome<void> load();
 
     const TrustedVo* find(std::string_view vo) const;
-    const std::map<std::string, std::shared_ptr<TrustedVo>, std::less<>>& all() const { return vos_; }
+    const AccountsPublication::Vos& all() const { return vos_; }
     // The member with this uid on the node, and its VO; nulls where it is nobody's.
     std::pair<const TrustedVo*, const Member*> find_uid(uint32_t uid) const;
 
@@ -77,12 +76,14 @@ class TrustStore {
     // The grace of the configuration, for all VOs.
     void set_grace(std::chrono::seconds grace);
 
-    // Writes the accounts file and sshd's block in a child, then calls done. Calls while one runs are joined.
-    void publish(std::function<void(Outcome<void>)> done);
-
-    AccountsSnapshot make_snapshot() const;
+    // Makes visible what was taken and removed, in the accounts file and sshd's block, then calls done. Calls
+    // while one is under way are joined.
+    void publish(AccountsPublication::Done done) { publication_.publish(std::move(done)); }
+    AccountsPublication& publication() { return publication_; }
     // The accounts of one member alone, for the layer of a job.
-    AccountsSnapshot make_snapshot(const TrustedVo& vo, const Member& member) const;
+    AccountsSnapshot make_snapshot(const TrustedVo& vo, const Member& member) const {
+        return publication_.make_snapshot(vo, member);
+    }
 
   private:
     struct Task;  // one take() under way
@@ -99,22 +100,19 @@ class TrustStore {
     Outcome<void> record_slice(Task& task);
     Outcome<void> store(const Task& task);
     Outcome<TakenBundle> finish(Task& task);
-    void start_publishing();
 
     EventLoop& loop_;
     Database& database_;
     UidLedger& ledger_;
     const NodeConfig& config_;
     BundleArchive archive_;
-    std::map<std::string, std::shared_ptr<TrustedVo>, std::less<>> vos_;
+    AccountsPublication::Vos vos_;
     PinnedVos left_out_;                       // pinned, but not open
     std::deque<std::shared_ptr<Task>> tasks_;  // the first is under way while busy_
     bool busy_ = false;
     std::chrono::seconds grace_{0};
     EventSource on_next_;
-    OperationSet operations_;
-    bool publishing_ = false;
-    std::vector<std::function<void(Outcome<void>)>> waiting_, current_;
+    AccountsPublication publication_;
     Background background_;  // last: it ends first
 };
 

@@ -170,7 +170,7 @@ TEST_CASE_METHOD(Fixture, "what was taken is there after a restart; a damaged VO
 
 TEST_CASE_METHOD(Fixture, "the accounts of a VO") {
     REQUIRE(apply(physics, physics.fingerprint()) == "");
-    const AccountsSnapshot all = trust.make_snapshot();
+    const AccountsSnapshot all = trust.publication().make_snapshot();
     REQUIRE(all.accounts.size() == 2);
     CHECK(all.accounts[0].name == "user1@physics");
     CHECK(all.accounts[0].uid == kUidMin + 1);
