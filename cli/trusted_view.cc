@@ -40,6 +40,7 @@ Outcome<TrustedView> read_trusted(const JsonNode& node) {
                        .serial = *serial,
                        .members = *members,
                        .uid_base = *base,
+                       .uids_local = node.boolean("uidsLocal").value_or(false),
                        .ends = time_of(node, "notAfter"),
                        .issued = time_of(node, "bundleIssued"),
                        .stale = time_of(node, "bundleNotAfter"),
@@ -100,11 +101,12 @@ std::vector<std::string> warnings_of(const TrustedView& vo, std::chrono::sys_sec
 
 std::string format_trusted(const TrustedView& vo, std::chrono::sys_seconds now) {
     std::string text = compose(
-        "{}\n  fingerprint: {}\n  serial:      {}\n  members:     {}\n  uids from:   {}\n  bundle of:   {} "
+        "{}\n  fingerprint: {}\n  serial:      {}\n  members:     {}\n  uids from:   {}{}\n  bundle of:   {} "
         "({} old)\n"
         "  bundle till: {}\n  VO till:     {}\n",
-        vo.vo, vo.fingerprint, vo.serial, vo.members, vo.uid_base, format_time(vo.issued),
-        format_age(now - vo.issued), format_time(vo.stale), format_time(vo.ends));
+        vo.vo, vo.fingerprint, vo.serial, vo.members, vo.uid_base,
+        vo.uids_local ? ", of this node alone" : "", format_time(vo.issued), format_age(now - vo.issued),
+        format_time(vo.stale), format_time(vo.ends));
     if (!vo.url.empty()) {
         text += compose("  followed at: {}\n", vo.url);
         if (vo.asked != std::chrono::sys_seconds{})

@@ -16,6 +16,7 @@ namespace xos {
 struct TrustedView {
     std::string vo, fingerprint;
     uint64_t serial = 0, members = 0, uid_base = 0;
+    bool uids_local = false;  // not those that the VO proposes
     std::chrono::sys_seconds ends, issued, stale;
     std::chrono::seconds grace{0};
     std::string url, source;  // empty: it is not followed by a URL; no server has answered yet

@@ -25,7 +25,8 @@ bool is_sound(const AccountsHeader& header, const void* data, size_t size) {
     if (arena < header.header_size || arena + uint64_t{header.arena_units} * kAccountsUnit > size)
         return false;
     for (size_t i = 0; i < kAccountsSections; ++i)
-        if (!is_section_inside(header.sections[i], header, i < static_cast<size_t>(AccountsSection::vo_bases)))
+        if (!is_section_inside(header.sections[i], header,
+                               i < static_cast<size_t>(AccountsSection::vo_bases)))
             return false;
     const auto& [by_vo, by_name, by_group, vo_bases, vo_list] = header.sections;
     return vo_bases.slots == vo_list.slots;
@@ -373,8 +374,8 @@ Result<GroupView> AccountsFile::next_group(AccountsCursor& cursor) const {
             cursor = AccountsCursor{.in_accounts = true};
         }
         AccountView account;
-        const Step step = walk(cursor, &account, kUsersOf,
-                               [](const AccountView& found) { return found.gid == found.uid; });
+        const Step step =
+            walk(cursor, &account, kUsersOf, [](const AccountView& found) { return found.gid == found.uid; });
         if (step == Step::found) *group = private_group(account);
         return step;
     });

@@ -20,8 +20,8 @@ namespace xos {
 // by NUL.
 struct VoBlock {
     std::string_view vo;
-    uint32_t base = 0;  // first uid
-    uint32_t size = 0;  // ids; the upper quarter is groups
+    uint32_t base = 0;                      // first uid
+    uint32_t size = 0;                      // ids; the upper quarter is groups
     AccountsArray users = {}, groups = {};  // within the file
 };
 
@@ -45,7 +45,7 @@ struct GroupView {
 // A place in an enumeration; plain memory. Default: at the start. It goes by ids, so it stays right when the
 // file is changed or replaced between two calls: what is there all the time is given exactly once.
 struct AccountsCursor {
-    uint32_t after = 0;  // the id given last; 0: none yet
+    uint32_t after = 0;        // the id given last; 0: none yet
     bool in_accounts = false;  // of groups: the VOs' groups are through, now the accounts' private groups
 };
 

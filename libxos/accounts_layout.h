@@ -4,14 +4,13 @@
 // included. Trusts: nothing; a reader checks each number against the mapped size before it follows it.
 //
 // Header | hash tables and lists of 8-byte slots | a VO's arrays of slots, by number | arena of immutable
-// records, with room at its end. All numbers little-endian in the machine's own width rules (x86-64, aarch64).
-// A slot names a record and is replaced by one release store; a record never changes and its room is never
-// used again, so a reader needs no lock and can see no torn record, and a writer may die at any instruction.
-// What finds no room goes into a whole new file, which is renamed over the old one; then `retired` is set in
-// the old one.
-// Versions: a reader takes files of its own kAccountsAbi only, but any header_size from its own upwards:
-// sections added at the end of the header are ignored by modules that were loaded before they existed, and so
-// are bytes behind what a record's struct and texts take.
+// records, with room at its end. All numbers little-endian in the machine's own width rules (x86-64,
+// aarch64). A slot names a record and is replaced by one release store; a record never changes and its room
+// is never used again, so a reader needs no lock and can see no torn record, and a writer may die at any
+// instruction. What finds no room goes into a whole new file, which is renamed over the old one; then
+// `retired` is set in the old one. Versions: a reader takes files of its own kAccountsAbi only, but any
+// header_size from its own upwards: sections added at the end of the header are ignored by modules that were
+// loaded before they existed, and so are bytes behind what a record's struct and texts take.
 #pragma once
 
 #include <cstddef>
@@ -107,8 +106,8 @@ struct AccountsGroupRecord {
     uint32_t member_count;
     AccountsArray users;  // of its VO
 };
-inline constexpr uint16_t kGroupOfAll = 1;      // head.flags: every account of its VO is in it
-inline constexpr uint16_t kGroupUnlisted = 2;   // its members are not listed here, only in their own records
+inline constexpr uint16_t kGroupOfAll = 1;     // head.flags: every account of its VO is in it
+inline constexpr uint16_t kGroupUnlisted = 2;  // its members are not listed here, only in their own records
 static_assert(sizeof(AccountsRecordHead) == 16 && sizeof(AccountsVoRecord) == 56);
 static_assert(sizeof(AccountsUserRecord) == 40 && sizeof(AccountsGroupRecord) == 40);
 
@@ -175,7 +174,8 @@ inline uint16_t slot_check(uint32_t unit, uint16_t tag, uint32_t place) {
     return static_cast<uint16_t>(unit ^ unit >> 16 ^ tag ^ place ^ place >> 16 ^ 0xA55A);
 }
 inline uint64_t make_slot(uint32_t unit, uint16_t tag, uint32_t place) {
-    return unit | static_cast<uint64_t>(tag) << 32 | static_cast<uint64_t>(slot_check(unit, tag, place)) << 48;
+    return unit | static_cast<uint64_t>(tag) << 32 |
+           static_cast<uint64_t>(slot_check(unit, tag, place)) << 48;
 }
 inline uint32_t slot_unit(uint64_t slot) {
     return static_cast<uint32_t>(slot);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <initializer_list>
 
 #include "common/policy/policy_file.h"
 #include "common/policy/quantity.h"
@@ -117,16 +118,31 @@ Outcome<void> read_voms(std::string_view file, const YAML::Node& section, NodeCo
     return {};
 }
 
-Outcome<void> read_enumerate(std::string_view file, const YAML::Node& node, Enumerate& into) {
+// The one of words that node says; nothing where it is absent.
+template <typename Meaning>
+Outcome<void> read_choice(std::string_view file, const YAML::Node& node,
+                          std::initializer_list<std::pair<std::string_view, Meaning>> words,
+                          std::string_view what, Meaning& into) {
     if (!node) return {};
-    constexpr std::pair<std::string_view, Enumerate> kWords[] = {
-        {"active", Enumerate::active}, {"all", Enumerate::all}, {"none", Enumerate::none}};
-    for (const auto& [word, meaning] : kWords) {
+    for (const auto& [word, meaning] : words) {
         if (!node.IsScalar() || node.Scalar() != word) continue;
         into = meaning;
         return {};
     }
-    return yaml_failure(file, node, "active, all or none");
+    return yaml_failure(file, node, what);
+}
+
+Outcome<void> read_accounts(std::string_view file, const YAML::Node& section, NodeConfig& config) {
+    if (!section) return {};
+    if (auto keys = check_keys(file, section, {"enumerate", "on-clash"}); !keys) return keys;
+    if (auto shown = read_choice<Enumerate>(
+            file, section["enumerate"],
+            {{"active", Enumerate::active}, {"all", Enumerate::all}, {"none", Enumerate::none}},
+            "active, all or none", config.enumerate);
+        !shown)
+        return shown;
+    return read_choice<bool>(file, section["on-clash"], {{"refuse", false}, {"local-uids", true}},
+                             "refuse or local-uids", config.local_blocks);
 }
 
 void ask_machine(NodeConfig& config) {
@@ -142,16 +158,16 @@ Outcome<NodeConfig> parse_node_config(std::string_view text, std::string_view pa
     auto root = parse_yaml(text, path);
     if (!root) return std::unexpected(root.error());
     if (root->IsNull()) return config;
-    if (auto keys = check_keys(path, *root,
-                               {"policy", "home", "shell", "enumerate", "manage-sshd", "bundles", "node", "voms"});
+    if (auto keys = check_keys(
+            path, *root, {"policy", "home", "shell", "accounts", "manage-sshd", "bundles", "node", "voms"});
         !keys)
         return std::unexpected(keys.error());
     if (auto home = read_path(path, (*root)["home"], config.home_root); !home)
         return std::unexpected(home.error());
     if (auto shell = read_path(path, (*root)["shell"], config.shell); !shell)
         return std::unexpected(shell.error());
-    if (auto shown = read_enumerate(path, (*root)["enumerate"], config.enumerate); !shown)
-        return std::unexpected(shown.error());
+    if (auto accounts = read_accounts(path, (*root)["accounts"], config); !accounts)
+        return std::unexpected(accounts.error());
     if (auto sshd = read_bool(path, (*root)["manage-sshd"], config.manage_sshd); !sshd)
         return std::unexpected(sshd.error());
     auto bundles = read_following_config(path, (*root)["bundles"]);

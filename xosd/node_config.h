@@ -25,8 +25,9 @@ struct NodeConfig {
     std::string shell = "/bin/bash";
     FollowingConfig bundles;
     Enumerate enumerate = Enumerate::all;
-    bool manage_sshd = true;  // write the sshd block of the accepted VOs and reload sshd
-    std::string name;         // is_host_name(), as policies and members name this node; empty: none can
+    bool local_blocks = false;  // a VO whose proposed uids are taken gets others, of this node alone
+    bool manage_sshd = true;    // write the sshd block of the accepted VOs and reload sshd
+    std::string name;           // is_host_name(), as policies and members name this node; empty: none can
     NodeAttributes attributes;
     std::vector<std::string> voms_accept;   // VOs whose members may log in by VOMS proxy
     std::chrono::seconds voms_crl_grace{};  // how long beyond its end a CA's revocation list still holds

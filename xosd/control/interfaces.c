@@ -44,7 +44,7 @@ const sd_varlink_interface xos_interface_node = {
 static SD_VARLINK_DEFINE_STRUCT_TYPE(TrustedVo, FIELD(vo, STRING), FIELD(fingerprint, STRING),
                                      FIELD(serial, INT), FIELD(members, INT), FIELD(notAfter, INT),
                                      FIELD(bundleIssued, INT), FIELD(bundleNotAfter, INT), FIELD(grace, INT),
-                                     FIELD(uidBase, INT), FIELD_OPTIONAL(url, STRING),
+                                     FIELD(uidBase, INT), FIELD(uidsLocal, BOOL), FIELD_OPTIONAL(url, STRING),
                                      FIELD_OPTIONAL(source, STRING), FIELD_OPTIONAL(asked, INT),
                                      FIELD_OPTIONAL(failingSince, INT), FIELD_OPTIONAL(failure, STRING));
 static SD_VARLINK_DEFINE_METHOD(Apply, IN_OPTIONAL(fingerprint, STRING),

@@ -21,7 +21,8 @@ Json describe(const Daemon& daemon, const TrustedVo& vo) {
         .set("bundleIssued", Json::signed_integer(seconds(vo.bundle.issued)))
         .set("bundleNotAfter", Json::signed_integer(seconds(vo.bundle.not_after)))
         .set("grace", Json::signed_integer(vo.grace.count()))
-        .set("uidBase", Json::integer(vo.base));
+        .set("uidBase", Json::integer(vo.base))
+        .set("uidsLocal", Json::boolean(vo.base != vo.bundle.vo.uid_base));
     const FollowedVo* const followed = daemon.follower ? daemon.follower->find(vo.bundle.vo.name) : nullptr;
     if (followed == nullptr) return object.build();
     object.set("url", Json::string(followed->url));

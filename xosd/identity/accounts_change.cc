@@ -67,13 +67,13 @@ Outcome<ChangePlan::Group*> Planner::touch(uint32_t gid) {
     const auto there = is_there(found, "a group");
     if (!there) return std::unexpected(there.error());
     if (!*there) return nullptr;
-    ChangePlan::Group group{.name = std::string(found->name), .old_name = std::string(found->name), .gid = gid};
+    ChangePlan::Group group{
+        .name = std::string(found->name), .old_name = std::string(found->name), .gid = gid};
     const auto vo = find_vo_of(file_, group.name);
     if (!vo) return std::unexpected(vo.error());
     group.vo = *vo;
     group.flags = found->flags;
-    if (found->members != nullptr)
-        group.numbers.assign(found->members, found->members + found->member_count);
+    if (found->members != nullptr) group.numbers.assign(found->members, found->members + found->member_count);
     return &plan_.groups.emplace(gid, std::move(group)).first->second;
 }
 

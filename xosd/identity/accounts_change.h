@@ -52,8 +52,8 @@ struct ChangePlan {
     uint32_t names = 0, group_names = 0;
 };
 
-// change must outlive the plan. Errc::too_small: the file has no place for it, it must be made anew: a VO that
-// is not there, a number outside of its VO's array, a name that another one has now. Errc::invalid: as
+// change must outlive the plan. Errc::too_small: the file has no place for it, it must be made anew: a VO
+// that is not there, a number outside of its VO's array, a name that another one has now. Errc::invalid: as
 // build_accounts_file().
 [[nodiscard]] Outcome<ChangePlan> plan_change(const AccountsFile& file, const AccountsChange& change);
 

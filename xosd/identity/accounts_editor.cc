@@ -134,8 +134,7 @@ void AccountsEditor::exchange_name(AccountsSection section, std::string_view old
         return layout::hash_bytes(text.data(), text.size(), header_.seed);
     };
     uint32_t& used = section == AccountsSection::by_name ? room_->names_used : room_->groups_used;
-    const uint32_t old_place =
-        old_name.empty() ? 0 : find_slot(section, hash_of(old_name), old_unit);
+    const uint32_t old_place = old_name.empty() ? 0 : find_slot(section, hash_of(old_name), old_unit);
     const bool stays = old_place != 0 && old_name == name;
     if (!name.empty()) {
         const uint64_t hash = hash_of(name);
@@ -168,9 +167,8 @@ void AccountsEditor::write_account(const ChangePlan::Account& account) {
         return store(place, kSlotEmpty, 0);
     }
     const auto& [entry, gids] = *account.to;
-    const uint32_t unit = append(record_bytes(entry, gids.size()), [&](char* data, uint32_t at) {
-        write_record(data, at, entry, gids);
-    });
+    const uint32_t unit = append(record_bytes(entry, gids.size()),
+                                 [&](char* data, uint32_t at) { write_record(data, at, entry, gids); });
     store(place, unit, entry.listed ? kSlotListed : 0);
     exchange_name(AccountsSection::by_name, account.old_name, old_unit, entry.name, unit);
 }

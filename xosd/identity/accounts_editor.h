@@ -2,10 +2,10 @@
 // the file sees it at its next look-up.
 //
 // Owns: the writable mapping of the run file, and what is still to be written to the boot copy. Process: xosd
-// (root), only while no AccountsWriter replaces the file. Trusts: the file, which the writer made. A change is
-// stores to memory: records first, behind the last one, then the slots that name them, each by one release
-// store. No reader is wrong between any two of them, so that xosd may die there; its next start makes the file
-// anew.
+// (root), only while no AccountsWriter replaces the file. Trusts: the file, which the writer made. A change
+// is stores to memory: records first, behind the last one, then the slots that name them, each by one release
+// store. No reader is wrong between any two of them, so that xosd may die there; its next start makes the
+// file anew.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +32,8 @@ struct BootEdits {
 };
 
 // Writes edits into the boot copy: what was changed outlives a crash of the machine when it returns. Blocks
-// for disk syncs: call it from a thread or child. Records are synced before the slots that name them. The copy
-// is not mapped for it: a disk that is full is an error here, not a SIGBUS.
+// for disk syncs: call it from a thread or child. Records are synced before the slots that name them. The
+// copy is not mapped for it: a disk that is full is an error here, not a SIGBUS.
 [[nodiscard]] Outcome<void> write_edits(const BootEdits& edits);
 
 class AccountsEditor {
@@ -46,8 +46,8 @@ class AccountsEditor {
     AccountsEditor(const AccountsEditor&) = delete;
     AccountsEditor& operator=(const AccountsEditor&) = delete;
 
-    // Visible to everybody when it returns. Errc::too_small: the file has no room for it and must be replaced;
-    // Errc::invalid: as build_accounts_file(). Nothing was changed then.
+    // Visible to everybody when it returns. Errc::too_small: the file has no room for it and must be
+    // replaced; Errc::invalid: as build_accounts_file(). Nothing was changed then.
     [[nodiscard]] Outcome<void> apply(const AccountsChange& change);
     // Whether enumeration shows the account; until the file is made anew. Errc::not_found: there is none.
     [[nodiscard]] Outcome<void> set_listed(uint32_t uid, bool listed);

@@ -34,8 +34,7 @@ class AccountsImage {
             return std::span(items).subspan(starts[row], count(row));
         }
     };
-    explicit AccountsImage(const AccountsSnapshot& snapshot, Room room)
-        : snapshot_(&snapshot), room_(room) {}
+    explicit AccountsImage(const AccountsSnapshot& snapshot, Room room) : snapshot_(&snapshot), room_(room) {}
     [[nodiscard]] Outcome<void> link_members();
     void add_back_links();
     void sort_entries();

@@ -33,7 +33,7 @@ inline size_t group_record_bytes(std::string_view name, size_t members) {
 struct GroupHead {
     std::string_view name;
     uint32_t gid = 0;
-    uint16_t flags = 0;    // kGroupOfAll, kGroupUnlisted
+    uint16_t flags = 0;   // kGroupOfAll, kGroupUnlisted
     AccountsArray users;  // of its VO
 };
 

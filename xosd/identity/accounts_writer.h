@@ -30,7 +30,7 @@ struct GroupEntry {
     std::string name;  // analysis@physics
     uint32_t gid = 0;
     std::vector<std::string> members = {};  // one that has no account in the snapshot is left out
-    bool of_all = false;  // every account of the VO is in it; members stays empty
+    bool of_all = false;                    // every account of the VO is in it; members stays empty
 };
 // A group of more members lists none in gr_mem; initgroups still knows it. As gr_mem holds every name, each
 // program that prints the group of a file would copy megabytes for a large one.

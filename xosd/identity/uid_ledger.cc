@@ -145,7 +145,8 @@ Outcome<uint32_t> UidLedger::store_block(const LedgerBlock& block, const std::ve
     if (const std::string clash = find_clash(block, blocks, local); !clash.empty())
         return failure(
             Errc::conflict,
-            "the block {}-{} of VO {} clashes with {}; refuse the VO, or allow it a node-local block",
+            "the block {}-{} of VO {} clashes with {}; 'accounts: {{on-clash: local-uids}}' in the node's "
+            "configuration gives the VO other uids, of this node alone",
             block.base, block.base + (block.size - 1), block.vo, clash);
     if (Outcome<void> done = statements_[kInsertBlock].run(block.vo_id, block.vo, block.base, block.size,
                                                            static_cast<int64_t>(block.node_local));

@@ -201,7 +201,8 @@ void AccountsPublication::stir(uint32_t uid) {
         return;
     }
     // not_found: has left the VO meanwhile
-    if (auto set = editor_->set_listed(uid, find_active().contains(uid)); !set && set.error().code != Errc::not_found)
+    if (auto set = editor_->set_listed(uid, find_active().contains(uid));
+        !set && set.error().code != Errc::not_found)
         log(Level::warning, "account not shown by its activity",
             {{"uid", std::to_string(uid)}, {"reason", set.error().message}});
 }

@@ -2,8 +2,8 @@
 //
 // Owns: the accounts file, through its writer or editor, and the order of their work. Process: xosd. Trusts:
 // the VOs that it is told of. What is seen is always made from what is stored: at a start, and where a change
-// finds no room, the file is made anew, in a child. Else a change is made in place, at once; only its copy for
-// the next boot is written in a thread.
+// finds no room, the file is made anew, in a child. Else a change is made in place, at once; only its copy
+// for the next boot is written in a thread.
 #pragma once
 
 #include <cstdint>

@@ -181,7 +181,9 @@ Outcome<void> TrustStore::begin(Task& task) {
 Outcome<void> TrustStore::record_slice(Task& task) {
     TrustedVo& next = *task.update.vo;
     const VoRecord& vo = next.bundle.vo;
-    const auto base = ledger_.reserve_block(vo.name, vo.id, vo.uid_base, vo.block_size, *task.local);
+    auto base = ledger_.reserve_block(vo.name, vo.id, vo.uid_base, vo.block_size, *task.local);
+    if (!base && base.error().code == Errc::conflict && config_.local_blocks)
+        base = ledger_.reserve_local_block(vo.name, vo.id, vo.block_size, *task.local);
     if (!base) return std::unexpected(base.error());
     next.base = *base;
     const size_t end = std::min(task.update.difference.fresh.size(), task.recorded + kSlice);

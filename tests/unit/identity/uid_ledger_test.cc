@@ -148,3 +148,30 @@ TEST_CASE("local ids are read from the files themselves, broken lines passed ove
     REQUIRE(local->find_clash(1879048192 + 65536, 4));  // no sum of first and count wraps
     CHECK(local->find_clash(1879048192 + 65536, 4)->owner == "the subuids of evil");
 }
+
+// A million in the long run; the check is the same for each.
+TEST_CASE_METHOD(Fixture, "through all joins and leaves no uid gets a second subject") {
+    const uint32_t joins = getenv("XOS_LONG_RUN") != nullptr ? 1'000'000 : 20'000;
+    const uint32_t size = kBlockSize * 2, base = kUidMin + 2 * size;
+    REQUIRE(ledger.reserve_block("chem", "33333333-2222-4333-8444-555555555555", base, size, local));
+    const auto member = [](uint32_t number, uint32_t person) {
+        return LedgerMember{"33333333-2222-4333-8444-555555555555", number,
+                            "cccccccc-0000-4000-8000-" + std::to_string(100000000000 + person),
+                            "u" + std::to_string(number) + "@chem"};
+    };
+    auto transaction = Transaction::begin(database);
+    REQUIRE(transaction);
+    uint32_t wrong = 0;
+    for (uint32_t n = 1; n <= joins; ++n) {
+        // everybody leaves before the next one joins: the ledger hears of joins only
+        wrong += ledger.record(base + n, member(n, n), local) ? 0 : 1;
+        const uint32_t earlier = 1 + n * 2654435761u % n;
+        // neither can a newcomer have an earlier number, nor an earlier member a new one
+        wrong += ledger.record(base + earlier, member(earlier, joins + n), local) ? 1 : 0;
+        wrong += ledger.record(base + joins + n, member(joins + n, earlier), local) ? 1 : 0;
+        // who comes back is who he was
+        wrong += ledger.record(base + earlier, member(earlier, earlier), local) ? 0 : 1;
+    }
+    REQUIRE(transaction->commit());
+    CHECK(wrong == 0);
+}

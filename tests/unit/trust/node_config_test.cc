@@ -49,6 +49,21 @@ TEST_CASE("a configuration that is not right is refused with its place") {
     CHECK_THAT(refusal_of("- a\n"), ContainsSubstring("expected a map"));
 }
 
+TEST_CASE("the owner says whom enumeration shows and what becomes of a clash") {
+    const auto read = [](const char* text) { return *parse_node_config(text, "node.yaml"); };
+    CHECK(read("").enumerate == Enumerate::all);
+    CHECK_FALSE(read("").local_blocks);
+    CHECK(read("accounts: {enumerate: active}").enumerate == Enumerate::active);
+    CHECK(read("accounts: {enumerate: none, on-clash: local-uids}").enumerate == Enumerate::none);
+    CHECK(read("accounts: {on-clash: local-uids}").local_blocks);
+    CHECK_FALSE(read("accounts: {on-clash: refuse}").local_blocks);
+    CHECK_THAT(refusal_of("accounts: {enumerate: some}"), ContainsSubstring("active, all or none"));
+    CHECK_THAT(refusal_of("accounts: {enumerate: [all]}"), ContainsSubstring("active, all or none"));
+    CHECK_THAT(refusal_of("accounts: {on-clash: yes}"), ContainsSubstring("refuse or local-uids"));
+    CHECK_THAT(refusal_of("accounts: {enum: all}"), ContainsSubstring("expected one of enumerate"));
+    CHECK_THAT(refusal_of("accounts: all"), ContainsSubstring("expected a map"));
+}
+
 TEST_CASE("a node says where it is and what it has") {
     const auto config = parse_node_config(
         "node:\n  name: node1.example.org\n  site: lab\n  tags: [gpu, infiniband]\n  cpus: 64\n  memory: "

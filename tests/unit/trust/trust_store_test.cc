@@ -89,6 +89,22 @@ TEST_CASE_METHOD(Fixture, "a VO whose uids clash is refused, and nothing of it i
     CHECK(apply(bio, bio.fingerprint()) == "");
 }
 
+TEST_CASE_METHOD(Fixture, "where the owner wants it so, a VO whose uids clash gets others, for good") {
+    REQUIRE(apply(physics, physics.fingerprint()) == "");
+    SampleVo bio = make_live_vo("bio");
+    bio.bundle.vo.id = "22222222-2222-4333-8444-555555555555";
+    config.local_blocks = true;
+    REQUIRE(apply(bio, bio.fingerprint()) == "");
+    const uint32_t base = trust.find("bio")->base;
+    CHECK(base >= kUidMin + kBlockSize);
+    CHECK(ledger.find_block(bio.bundle.vo.id)->node_local);
+    CHECK(trust.find_uid(base + 1).second->name == "user1");
+    config.local_blocks = false;
+    bio.bundle.serial = 8;
+    REQUIRE(apply(bio) == "");
+    CHECK(trust.find("bio")->base == base);
+}
+
 TEST_CASE_METHOD(Fixture, "a bundle is taken whole or not at all") {
     REQUIRE(apply(physics, physics.fingerprint()) == "");
     Bundle next = physics.bundle;
@@ -180,7 +196,7 @@ TEST_CASE_METHOD(Fixture, "the accounts of a VO") {
     for (const GroupEntry& group : all.groups) {
         if (group.name == "members@physics") {
             CHECK(group.gid == groups);
-            CHECK(group.members == std::vector<std::string>{"user1@physics", "user2@physics"});
+            CHECK(group.of_all);
         } else {
             CHECK(group.name == "analysis@physics");
             CHECK(group.gid == groups + 1);
@@ -194,5 +210,5 @@ TEST_CASE_METHOD(Fixture, "the accounts of a VO") {
     REQUIRE(one.accounts.size() == 1);
     REQUIRE(one.groups.size() == 1);
     CHECK(one.groups[0].name == "members@physics");
-    CHECK(one.groups[0].members == std::vector<std::string>{"user2@physics"});
+    CHECK(one.groups[0].of_all);
 }
