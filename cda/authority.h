@@ -189,18 +189,21 @@ class Authority {
     Outcome<uint32_t> choose_uid_base(std::string_view name);
     Outcome<Bundle> read_bundle(const VoIdentity& identity, std::chrono::sys_seconds now);
     Outcome<BundleDelta> try_read_delta(const VoIdentity& identity, uint64_t since);
-    Outcome<void> try_set_policy(std::string_view vo, const std::string& policy);
     Outcome<Member> try_add_member(std::string_view user, std::string_view vo, const Member& wanted);
-    Outcome<void> try_remove_member(std::string_view user, std::string_view vo);
     // Changes the record of a member; edit may run several times.
     Outcome<Member> edit_member(std::string_view login,
                                 const std::function<Outcome<void>(const VoRecord&, Member&)>& edit);
     Outcome<void> check_identities_free(const VoRecord& vo, const Member& member);
+    // Commits what make answers to the content of a VO that is not dissolved; nothing where it answers none.
+    // It reads what it goes by, and may run several times.
+    Outcome<void> change_content(
+        std::string_view vo,
+        const std::function<Outcome<std::vector<RegistryChange>>(const VoRecord&)>& make);
     // Changes and signs the VO's record; edit may run several times.
     Outcome<void> change_record(std::string_view vo, const SigningKey* vo_key,
                                 const std::function<Outcome<void>(VoRecord&)>& edit);
     Outcome<Kept<NodeRecord>> find_node(const VoRecord& vo, const NodeRequest& request);
-    Outcome<size_t> try_add_crls(std::string_view vo, const std::vector<GridCrl>& crls);
+    Outcome<std::vector<RegistryChange>> find_new_crls(std::string_view vo, const std::vector<GridCrl>& crls);
     Outcome<Bundle> read_last_bundle(const VoIdentity& identity, std::chrono::sys_seconds now);
     // read_vo(), but denied where the VO is dissolved.
     Outcome<VoIdentity> read_living_vo(std::string_view vo);

@@ -37,23 +37,17 @@ Outcome<void> Authority::set_voms(std::string_view vo, const VomsFiles& files) {
     const Json written = write_voms_trust(trust);
     const JsonNode root = written.root();
     if (const auto good = read_voms_trust(root); !good) return std::unexpected(good.error());
-    return repeat_on_conflict([&]() -> Outcome<void> {
-        if (const auto identity = read_living_vo(vo); !identity) return std::unexpected(identity.error());
-        const auto head = records_.read_head(vo);
-        if (!head) return std::unexpected(head.error());
+    return change_content(vo, [&](const VoRecord&) -> Outcome<std::vector<RegistryChange>> {
         auto kept = records_.read_voms(vo);
         if (!kept) return std::unexpected(kept.error());
         kept->value = trust;
-        return records_.commit(vo, *head, {VoRegistry::change_voms(vo, *kept)});
+        return std::vector{VoRegistry::change_voms(vo, *kept)};
     });
 }
 
-// One commit: the lists that are newer than what is kept of their issuers.
-Outcome<size_t> Authority::try_add_crls(std::string_view vo, const std::vector<GridCrl>& crls) {
-    const auto identity = read_living_vo(vo);
-    if (!identity) return std::unexpected(identity.error());
-    const auto head = records_.read_head(vo);
-    if (!head) return std::unexpected(head.error());
+// The lists that are newer than what is kept of their issuers.
+Outcome<std::vector<RegistryChange>> Authority::find_new_crls(std::string_view vo,
+                                                              const std::vector<GridCrl>& crls) {
     const auto voms = records_.read_voms(vo);
     if (!voms) return std::unexpected(voms.error());
     if (voms->revision == 0)
@@ -75,11 +69,7 @@ Outcome<size_t> Authority::try_add_crls(std::string_view vo, const std::vector<G
         kept->value = crl.der;
         changes.push_back(VoRegistry::change_crl(vo, crl.issuer, *kept));
     }
-    const size_t count = changes.size();
-    if (count == 0) return count;
-    if (auto done = records_.commit(vo, *head, std::move(changes)); !done)
-        return std::unexpected(done.error());
-    return count;
+    return changes;
 }
 
 Outcome<size_t> Authority::add_crls(std::string_view vo, const std::vector<std::string>& texts) {
@@ -96,7 +86,14 @@ Outcome<size_t> Authority::add_crls(std::string_view vo, const std::vector<std::
     if (crls.empty() || crls.size() > kCrlsMax)
         return failure(Errc::invalid, "expected 1 to {} revocation lists, and there are {}", kCrlsMax,
                        crls.size());
-    return repeat_on_conflict([&] { return try_add_crls(vo, crls); });
+    size_t count = 0;
+    const auto done = change_content(vo, [&](const VoRecord&) {
+        auto changes = find_new_crls(vo, crls);
+        if (changes) count = changes->size();
+        return changes;
+    });
+    if (!done) return std::unexpected(done.error());
+    return count;
 }
 
 }  // namespace xos

@@ -90,15 +90,16 @@ TEST_CASE("a dissolved VO says so in a last bundle, with everybody revoked, and 
     CHECK(last.revoked_serials == std::vector<std::string>{issued.serial});
     CHECK(must(authority->list_vos()).size() == 2);
 
-    for (const auto& refused : {authority->issue("user1@physics", request_of("user1"), 12h, kNow).error(),
-                                authority->add_member("user2@physics", {}, {}).error(),
-                                authority->change_member("user1@physics", {.add_groups = {"x"}}).error(),
-                                authority->import_members("physics", {}, false).error(),
-                                authority->remove_member("user1@physics").error(),
-                                authority->renew_vo("physics", kYear, nullptr, kNow).error(),
-                                authority->set_vo("physics", {.mirrors = {{"https://a/"}}}, nullptr).error(),
-                                authority->set_policy("physics", "[]").error(),
-                                authority->dissolve_vo("physics", nullptr).error()}) {
+    for (const auto& refused :
+         {authority->issue("user1@physics", request_of("user1"), 12h, kNow).error(),
+          authority->add_member("user2@physics", {}, {}).error(),
+          authority->change_member("user1@physics", {.add_groups = {"x"}}).error(),
+          authority->import_members("physics", {}, false).error(),
+          authority->remove_member("user1@physics").error(),
+          authority->renew_vo("physics", kYear, nullptr, kNow).error(),
+          authority->set_vo("physics", {.mirrors = {{"https://a/"}}}, nullptr).error(),
+          authority->set_policy("physics", "[]").error(), authority->revoke(issued.serial).error(),
+          authority->dissolve_vo("physics", nullptr).error()}) {
         CHECK(refused.code == Errc::denied);
         CHECK(refused.message.contains("was dissolved"));
     }
