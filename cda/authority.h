@@ -158,10 +158,11 @@ class Authority {
     Outcome<NodeRecord> show_node(std::string_view vo, std::string_view node);
     Outcome<std::vector<NodeRecord>> list_nodes(std::string_view vo);
 
-    // Whom nodes believe when a member shows a VOMS proxy; replaces what was set before.
+    // Whom nodes believe when a member shows a VOMS proxy; replaces what was set before. The revocation lists
+    // of CAs that are none of the anchors any more go.
     Outcome<void> set_voms(std::string_view vo, const VomsFiles& files);
-    // Revocation lists (PEM or DER) of the anchors; each replaces the one of its CA, if it is not older. How
-    // many were new.
+    // Revocation lists (PEM or DER) of the anchors; each replaces the one of its CA, if it is not older; at
+    // most kCrlsMax are kept. How many were new.
     Outcome<size_t> add_crls(std::string_view vo, const std::vector<std::string>& texts);
 
     // By what the authority is known on the network; made at the first call.
@@ -203,6 +204,8 @@ class Authority {
     Outcome<void> change_record(std::string_view vo, const SigningKey* vo_key,
                                 const std::function<Outcome<void>(VoRecord&)>& edit);
     Outcome<Kept<NodeRecord>> find_node(const VoRecord& vo, const NodeRequest& request);
+    Outcome<std::vector<RegistryChange>> find_lost_crls(std::string_view vo,
+                                                        const std::vector<Bytes>& anchors);
     Outcome<std::vector<RegistryChange>> find_new_crls(std::string_view vo, const std::vector<GridCrl>& crls);
     Outcome<Bundle> read_last_bundle(const VoIdentity& identity, std::chrono::sys_seconds now);
     // read_vo(), but denied where the VO is dissolved.

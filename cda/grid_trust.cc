@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "cda/authority.h"
-#include "cda/voms_content.h"
 
 namespace xos {
 namespace {
@@ -41,8 +40,28 @@ Outcome<void> Authority::set_voms(std::string_view vo, const VomsFiles& files) {
         auto kept = records_.read_voms(vo);
         if (!kept) return std::unexpected(kept.error());
         kept->value = trust;
-        return std::vector{VoRegistry::change_voms(vo, *kept)};
+        auto changes = find_lost_crls(vo, trust.anchors);
+        if (changes) changes->push_back(VoRegistry::change_voms(vo, *kept));
+        return changes;
     });
+}
+
+// The end of the lists that are kept and that none of anchors has signed: nobody could replace them.
+Outcome<std::vector<RegistryChange>> Authority::find_lost_crls(std::string_view vo,
+                                                               const std::vector<Bytes>& anchors) {
+    const auto all = records_.list_crls(vo);
+    if (!all) return std::unexpected(all.error());
+    std::vector<RegistryChange> changes;
+    for (const Bytes& der : *all) {
+        const auto read = read_grid_crls(as_text(der), "a list that is kept");
+        if (!read) return std::unexpected(read.error());
+        const GridCrl& crl = read->front();
+        if (check_grid_crl(crl, anchors)) continue;
+        const auto kept = records_.read_crl(vo, crl.issuer);
+        if (!kept) return std::unexpected(kept.error());
+        changes.push_back(VoRegistry::erase_crl(vo, crl.issuer, *kept));
+    }
+    return changes;
 }
 
 // The lists that are newer than what is kept of their issuers.
@@ -53,12 +72,18 @@ Outcome<std::vector<RegistryChange>> Authority::find_new_crls(std::string_view v
     if (voms->revision == 0)
         return failure(Errc::not_found,
                        "the VO {} has no VOMS yet, whose CAs' lists these could be: `vo voms` names it", vo);
+    const auto all = records_.list_crls(vo);
+    if (!all) return std::unexpected(all.error());
+    size_t count = all->size();
     std::vector<RegistryChange> changes;
     for (const GridCrl& crl : crls) {
         if (auto good = check_grid_crl(crl, voms->value.anchors); !good) return std::unexpected(good.error());
         auto kept = records_.read_crl(vo, crl.issuer);
         if (!kept) return std::unexpected(kept.error());
         if (kept->value == crl.der) continue;
+        if (kept->revision == 0 && ++count > kCrlsMax)
+            return failure(Errc::unavailable, "the VO {} has {} revocation lists, which is the most", vo,
+                           kCrlsMax);
         if (kept->revision != 0) {
             const auto before = read_grid_crls(as_text(kept->value), "the list that is kept");
             if (before && before->front().this_update > crl.this_update)
