@@ -103,8 +103,10 @@ Outcome<VoSummary> Authority::show_vo(std::string_view name) {
     const auto members = records_.list_members(identity->record);
     if (!members) return std::unexpected(members.error());
     std::string fingerprint = key_fingerprint(identity->vo_key);
-    const bool here = keys_.load(identity->record.id, KeyRole::vo).has_value();
-    return VoSummary{std::move(*identity), std::move(fingerprint), head->value.serial, members->size(), here};
+    const auto here = keys_.has(identity->record.id, KeyRole::vo);
+    if (!here) return std::unexpected(here.error());
+    return VoSummary{std::move(*identity), std::move(fingerprint), head->value.serial, members->size(),
+                     *here};
 }
 
 Outcome<void> Authority::change_content(
