@@ -174,6 +174,33 @@ TEST_CASE("one script does the same where our programs are not, in dash and in b
                ContainsSubstring("cannot be reached") && ContainsSubstring("using the credential of before"));
 }
 
+TEST_CASE("a bundle is read compressed as well as not") {
+    const RunningAuthority cda;
+    const Desk desk;
+    REQUIRE(desk.xos({"enroll", cda.url, cda.invite("user1@physics")}).status == 0);
+    const std::string known = read_file(desk.folder / "authority.json"), policy = desk.home.path / "p.yaml",
+                      bundle = desk.home.path / "bundle", credential = desk.folder / "user1.pem";
+    const std::string fingerprint = known.substr(known.find("\"vo\":\"") + 6, 50);
+    write_file(policy, "- {allow: login, user: user1}\n");
+    std::vector<std::string> exported{"vo", "export", "physics"};
+    SECTION("not") {}
+    SECTION("compressed") {
+        exported.emplace_back("--zstd");
+    }
+    write_file(bundle, cda.command(exported).output);
+    const auto valid =
+        desk.xos({"credential", "verify", credential, "--bundle", bundle, "--fingerprint", fingerprint});
+    INFO(valid.errors);
+    CHECK(valid.status == 0);
+    CHECK_THAT(valid.output, ContainsSubstring("user1@physics: valid until"));
+    const auto same = desk.xos({"policy", "diff", policy, policy, "--bundle", bundle});
+    INFO(same.errors);
+    CHECK(same.status == 0);
+    CHECK_THAT(same.output, ContainsSubstring("nobody gains or loses anything (3 subjects"));
+    write_file(bundle, read_file(bundle).substr(0, 100));
+    CHECK(desk.xos({"policy", "diff", policy, policy, "--bundle", bundle}).status == 1);
+}
+
 TEST_CASE("two members of two VOs at one desk") {
     const RunningAuthority physics, bio("bio");
     const Desk desk;
