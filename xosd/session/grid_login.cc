@@ -35,7 +35,7 @@ Outcome<void> check_grid_login(const TrustedVo& vo, const NodeConfig& node, cons
     if (std::ranges::contains(vo.bundle.revoked_identities, identity))
         return failure(Errc::denied, "the VO has revoked {} by {}", claims.subject, claims.issuer);
     for (const std::string& serial : claims.serials)
-        if (std::ranges::contains(vo.bundle.revoked_serials, serial))
+        if (vo.is_revoked(serial))
             return failure(Errc::denied, "certificate {} of the proxy's chain is revoked", serial);
     if (credential.not_before < member.credentials_from)
         return failure(Errc::denied, "all credentials of {}@{} from before {} are revoked: make a new proxy",
