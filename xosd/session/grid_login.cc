@@ -18,8 +18,12 @@ std::vector<std::string> common_names(const std::vector<std::string>& record,
 
 }  // namespace
 
+bool accepts_voms(const TrustedVo& vo, const NodeConfig& node) {
+    return vo.bundle.voms && std::ranges::contains(node.voms_accept, vo.bundle.vo.name);
+}
+
 std::optional<VomsRequest> voms_request(const TrustedVo& vo, const NodeConfig& node) {
-    if (!vo.bundle.voms || !std::ranges::contains(node.voms_accept, vo.bundle.vo.name)) return std::nullopt;
+    if (!accepts_voms(vo, node)) return std::nullopt;
     return VomsRequest{*vo.bundle.voms, vo.bundle.crls, node.voms_crl_grace};
 }
 
@@ -27,7 +31,7 @@ Outcome<void> check_grid_login(const TrustedVo& vo, const NodeConfig& node, cons
                                const VerifiedCredential& credential) {
     const GridClaims& claims = *credential.grid;
     const GridIdentity identity{claims.issuer, claims.subject};
-    if (!voms_request(vo, node) || claims.vo != vo.bundle.voms->vo)
+    if (!accepts_voms(vo, node) || claims.vo != vo.bundle.voms->vo)
         return failure(Errc::denied, "VOMS proxies of {} are not accepted here", claims.vo);
     if (!std::ranges::contains(member.identities, identity))
         return failure(Errc::denied, "{} by {} is not known as {}@{}: the VO has to add this identity",
