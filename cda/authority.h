@@ -158,10 +158,11 @@ class Authority {
     Outcome<NodeRecord> show_node(std::string_view vo, std::string_view node);
     Outcome<std::vector<NodeRecord>> list_nodes(std::string_view vo);
 
-    // Whom nodes believe when a member shows a VOMS proxy; replaces what was set before.
+    // Whom nodes believe when a member shows a VOMS proxy; replaces what was set before. The revocation lists
+    // of CAs that are none of the anchors any more go.
     Outcome<void> set_voms(std::string_view vo, const VomsFiles& files);
-    // Revocation lists (PEM or DER) of the anchors; each replaces the one of its CA, if it is not older. How
-    // many were new.
+    // Revocation lists (PEM or DER) of the anchors; each replaces the one of its CA, if it is not older; at
+    // most kCrlsMax are kept. How many were new.
     Outcome<size_t> add_crls(std::string_view vo, const std::vector<std::string>& texts);
 
     // By what the authority is known on the network; made at the first call.
@@ -189,18 +190,23 @@ class Authority {
     Outcome<uint32_t> choose_uid_base(std::string_view name);
     Outcome<Bundle> read_bundle(const VoIdentity& identity, std::chrono::sys_seconds now);
     Outcome<BundleDelta> try_read_delta(const VoIdentity& identity, uint64_t since);
-    Outcome<void> try_set_policy(std::string_view vo, const std::string& policy);
     Outcome<Member> try_add_member(std::string_view user, std::string_view vo, const Member& wanted);
-    Outcome<void> try_remove_member(std::string_view user, std::string_view vo);
     // Changes the record of a member; edit may run several times.
     Outcome<Member> edit_member(std::string_view login,
                                 const std::function<Outcome<void>(const VoRecord&, Member&)>& edit);
     Outcome<void> check_identities_free(const VoRecord& vo, const Member& member);
+    // Commits what make answers to the content of a VO that is not dissolved; nothing where it answers none.
+    // It reads what it goes by, and may run several times.
+    Outcome<void> change_content(
+        std::string_view vo,
+        const std::function<Outcome<std::vector<RegistryChange>>(const VoRecord&)>& make);
     // Changes and signs the VO's record; edit may run several times.
     Outcome<void> change_record(std::string_view vo, const SigningKey* vo_key,
                                 const std::function<Outcome<void>(VoRecord&)>& edit);
     Outcome<Kept<NodeRecord>> find_node(const VoRecord& vo, const NodeRequest& request);
-    Outcome<size_t> try_add_crls(std::string_view vo, const std::vector<GridCrl>& crls);
+    Outcome<std::vector<RegistryChange>> find_lost_crls(std::string_view vo,
+                                                        const std::vector<Bytes>& anchors);
+    Outcome<std::vector<RegistryChange>> find_new_crls(std::string_view vo, const std::vector<GridCrl>& crls);
     Outcome<Bundle> read_last_bundle(const VoIdentity& identity, std::chrono::sys_seconds now);
     // read_vo(), but denied where the VO is dissolved.
     Outcome<VoIdentity> read_living_vo(std::string_view vo);

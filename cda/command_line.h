@@ -89,7 +89,5 @@ Outcome<std::function<Outcome<void>(const SigningKey&)>> key_writer(const Argume
 std::string describe_vo(const VoSummary& vo);
 
 std::string join_names(const std::vector<std::string>& names);  // "a,b"; "-" for none
-// "12h", "30m", "90s", at most a day; the authority checks the limit. option names it in messages.
-Outcome<std::chrono::seconds> read_duration(std::string_view option, std::string_view text);
 
 }  // namespace xos

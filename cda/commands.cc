@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <charconv>
 
 #include "cda/command_line.h"
 #include "cda/issuer_commands.h"
@@ -16,25 +15,6 @@ std::string join_names(const std::vector<std::string>& names) {
     std::string text;
     for (const std::string& name : names) text += (text.empty() ? "" : ",") + name;
     return text.empty() ? "-" : text;
-}
-
-Outcome<std::chrono::seconds> read_duration(std::string_view option, std::string_view text) {
-    int64_t number = 0;
-    const char* const unit = text.empty() ? text.data() : text.data() + text.size() - 1;
-    const auto [end, error] = std::from_chars(text.data(), unit, number);
-    if (!text.empty() && error == std::errc() && end == unit && number > 0 && number <= 86400) {
-        switch (*unit) {
-            case 'h':
-                return std::chrono::hours(number);
-            case 'm':
-                return std::chrono::minutes(number);
-            case 's':
-                return std::chrono::seconds(number);
-            default:
-                break;
-        }
-    }
-    return failure(Errc::invalid, "{} {}: expected a number with h, m or s, such as 12h", option, text);
 }
 
 CLI::App* Declarations::group(const char* name, const char* description) {

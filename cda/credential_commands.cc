@@ -4,6 +4,7 @@
 #include "cda/command_line.h"
 #include "cda/whole_stream.h"
 #include "common/clock.h"
+#include "common/policy/quantity.h"
 
 namespace xos {
 namespace {
@@ -12,7 +13,7 @@ Outcome<std::string> issue_credential(Authority& authority, const Arguments& arg
     const auto request = read_all(STDIN_FILENO, kCredentialMax);
     if (!request) return std::unexpected(request.error());
     const auto lifetime = arguments.lifetime.empty() ? Outcome<std::chrono::seconds>(kCredentialLifetime)
-                                                     : read_duration("--lifetime", arguments.lifetime);
+                                                     : read_lifetime("--lifetime", arguments.lifetime);
     if (!lifetime) return std::unexpected(lifetime.error());
     return authority.issue(arguments.name, *request, *lifetime, current_time())
         .transform([](const IssuedCredential& issued) { return issued.chain_pem; });

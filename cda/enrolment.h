@@ -15,9 +15,7 @@
 
 namespace xos {
 
-inline constexpr std::chrono::days kInvitationLifetime{7};
 inline constexpr std::chrono::days kInvitationLifetimeMax{90};
-inline constexpr size_t kSecretText = 22;  // 128 random bits in base64url
 
 // user1@physics:SECRET:PIN, where SECRET is 22 and PIN 43 characters of base64url: the TLS key's SHA-256, so
 // that the first contact knows whom it talks to.

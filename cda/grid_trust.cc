@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "cda/authority.h"
-#include "cda/voms_content.h"
 
 namespace xos {
 namespace {
@@ -37,34 +36,54 @@ Outcome<void> Authority::set_voms(std::string_view vo, const VomsFiles& files) {
     const Json written = write_voms_trust(trust);
     const JsonNode root = written.root();
     if (const auto good = read_voms_trust(root); !good) return std::unexpected(good.error());
-    return repeat_on_conflict([&]() -> Outcome<void> {
-        if (const auto identity = read_living_vo(vo); !identity) return std::unexpected(identity.error());
-        const auto head = records_.read_head(vo);
-        if (!head) return std::unexpected(head.error());
+    return change_content(vo, [&](const VoRecord&) -> Outcome<std::vector<RegistryChange>> {
         auto kept = records_.read_voms(vo);
         if (!kept) return std::unexpected(kept.error());
         kept->value = trust;
-        return records_.commit(vo, *head, {VoRegistry::change_voms(vo, *kept)});
+        auto changes = find_lost_crls(vo, trust.anchors);
+        if (changes) changes->push_back(VoRegistry::change_voms(vo, *kept));
+        return changes;
     });
 }
 
-// One commit: the lists that are newer than what is kept of their issuers.
-Outcome<size_t> Authority::try_add_crls(std::string_view vo, const std::vector<GridCrl>& crls) {
-    const auto identity = read_living_vo(vo);
-    if (!identity) return std::unexpected(identity.error());
-    const auto head = records_.read_head(vo);
-    if (!head) return std::unexpected(head.error());
+// The end of the lists that are kept and that none of anchors has signed: nobody could replace them.
+Outcome<std::vector<RegistryChange>> Authority::find_lost_crls(std::string_view vo,
+                                                               const std::vector<Bytes>& anchors) {
+    const auto all = records_.list_crls(vo);
+    if (!all) return std::unexpected(all.error());
+    std::vector<RegistryChange> changes;
+    for (const Bytes& der : *all) {
+        const auto read = read_grid_crls(as_text(der), "a list that is kept");
+        if (!read) return std::unexpected(read.error());
+        const GridCrl& crl = read->front();
+        if (check_grid_crl(crl, anchors)) continue;
+        const auto kept = records_.read_crl(vo, crl.issuer);
+        if (!kept) return std::unexpected(kept.error());
+        changes.push_back(VoRegistry::erase_crl(vo, crl.issuer, *kept));
+    }
+    return changes;
+}
+
+// The lists that are newer than what is kept of their issuers.
+Outcome<std::vector<RegistryChange>> Authority::find_new_crls(std::string_view vo,
+                                                              const std::vector<GridCrl>& crls) {
     const auto voms = records_.read_voms(vo);
     if (!voms) return std::unexpected(voms.error());
     if (voms->revision == 0)
         return failure(Errc::not_found,
                        "the VO {} has no VOMS yet, whose CAs' lists these could be: `vo voms` names it", vo);
+    const auto all = records_.list_crls(vo);
+    if (!all) return std::unexpected(all.error());
+    size_t count = all->size();
     std::vector<RegistryChange> changes;
     for (const GridCrl& crl : crls) {
         if (auto good = check_grid_crl(crl, voms->value.anchors); !good) return std::unexpected(good.error());
         auto kept = records_.read_crl(vo, crl.issuer);
         if (!kept) return std::unexpected(kept.error());
         if (kept->value == crl.der) continue;
+        if (kept->revision == 0 && ++count > kCrlsMax)
+            return failure(Errc::unavailable, "the VO {} has {} revocation lists, which is the most", vo,
+                           kCrlsMax);
         if (kept->revision != 0) {
             const auto before = read_grid_crls(as_text(kept->value), "the list that is kept");
             if (before && before->front().this_update > crl.this_update)
@@ -75,11 +94,7 @@ Outcome<size_t> Authority::try_add_crls(std::string_view vo, const std::vector<G
         kept->value = crl.der;
         changes.push_back(VoRegistry::change_crl(vo, crl.issuer, *kept));
     }
-    const size_t count = changes.size();
-    if (count == 0) return count;
-    if (auto done = records_.commit(vo, *head, std::move(changes)); !done)
-        return std::unexpected(done.error());
-    return count;
+    return changes;
 }
 
 Outcome<size_t> Authority::add_crls(std::string_view vo, const std::vector<std::string>& texts) {
@@ -96,7 +111,14 @@ Outcome<size_t> Authority::add_crls(std::string_view vo, const std::vector<std::
     if (crls.empty() || crls.size() > kCrlsMax)
         return failure(Errc::invalid, "expected 1 to {} revocation lists, and there are {}", kCrlsMax,
                        crls.size());
-    return repeat_on_conflict([&] { return try_add_crls(vo, crls); });
+    size_t count = 0;
+    const auto done = change_content(vo, [&](const VoRecord&) {
+        auto changes = find_new_crls(vo, crls);
+        if (changes) count = changes->size();
+        return changes;
+    });
+    if (!done) return std::unexpected(done.error());
+    return count;
 }
 
 }  // namespace xos

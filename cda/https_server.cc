@@ -4,6 +4,7 @@
 #include <microhttpd.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <charconv>
@@ -179,7 +180,7 @@ Outcome<void> MicroHttpsServer::open(const HttpsOptions& options, const TlsIdent
     (void)listener->release();  // the daemon's from here on
     const auto* info = MHD_get_daemon_info(daemon_.get(), MHD_DAEMON_INFO_EPOLL_FD);
     if (info == nullptr) return failure(Errc::system, "the HTTPS server has no event descriptor");
-    auto ready = loop_.watch_fd(info->epoll_fd, 1 /* EPOLLIN */, [this](uint32_t) { step(); });
+    auto ready = loop_.watch_fd(info->epoll_fd, EPOLLIN, [this](uint32_t) { step(); });
     if (!ready) return std::unexpected(ready.error());
     ready_ = std::move(*ready);
     end_late();

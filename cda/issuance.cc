@@ -57,17 +57,14 @@ Outcome<std::string> Authority::revoke(std::string_view serial) {
                        serial);
     const auto issued = records_.read_issued(serial);
     if (!issued) return std::unexpected(issued.error());
-    const auto attempt = [&]() -> Outcome<void> {
-        const auto head = records_.read_head(issued->vo);
-        if (!head) return std::unexpected(head.error());
+    const auto make = [&](const VoRecord&) -> Outcome<std::vector<RegistryChange>> {
         const auto revoked = records_.list_revoked(issued->vo);
         if (!revoked) return std::unexpected(revoked.error());
-        for (const std::string& other : *revoked)
-            if (other == serial) return failure(Errc::exists, "the credential {} is revoked already", serial);
-        return records_.commit(issued->vo, *head,
-                               {VoRegistry::add_revoked(issued->vo, serial, issued->not_after)});
+        if (std::ranges::contains(*revoked, serial))
+            return failure(Errc::exists, "the credential {} is revoked already", serial);
+        return std::vector{VoRegistry::add_revoked(issued->vo, serial, issued->not_after)};
     };
-    if (auto done = repeat_on_conflict(attempt); !done) return std::unexpected(done.error());
+    if (auto done = change_content(issued->vo, make); !done) return std::unexpected(done.error());
     return issued->login + "@" + issued->vo;
 }
 
@@ -83,10 +80,7 @@ Outcome<void> Authority::revoke_identity(std::string_view vo, const GridIdentity
     if (!is_distinguished_name(identity.issuer) || !is_distinguished_name(identity.subject))
         return failure(Errc::invalid,
                        "issuer and identity are distinguished names such as /DC=org/DC=example/CN=User One");
-    return repeat_on_conflict([&]() -> Outcome<void> {
-        if (const auto known = read_living_vo(vo); !known) return std::unexpected(known.error());
-        const auto head = records_.read_head(vo);
-        if (!head) return std::unexpected(head.error());
+    return change_content(vo, [&](const VoRecord&) -> Outcome<std::vector<RegistryChange>> {
         const auto revoked = records_.list_revoked_identities(vo);
         if (!revoked) return std::unexpected(revoked.error());
         if (std::ranges::contains(*revoked, identity))
@@ -94,7 +88,7 @@ Outcome<void> Authority::revoke_identity(std::string_view vo, const GridIdentity
         if (revoked->size() >= kRevokedIdentitiesMax)
             return failure(Errc::unavailable, "the VO {} has {} revoked identities, which is the most", vo,
                            kRevokedIdentitiesMax);
-        return records_.commit(vo, *head, {VoRegistry::add_revoked_identity(vo, identity)});
+        return std::vector{VoRegistry::add_revoked_identity(vo, identity)};
     });
 }
 

@@ -131,6 +131,14 @@ Outcome<SigningKey> KeyDirectory::load(const std::string& vo_id, KeyRole role) c
     return load_key(folder->get(), file_name(role));
 }
 
+Outcome<bool> KeyDirectory::has(const std::string& vo_id, KeyRole role) const {
+    if (!is_uuid(vo_id)) return failure(Errc::invalid, "the id of the VO is no UUID");
+    const std::string path = vo_id + "/" + file_name(role);
+    if (faccessat(directory_.get(), path.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) return true;
+    if (errno == ENOENT) return false;
+    return failure_errno(errno, "cannot look for the key file {} of the VO {}", file_name(role), vo_id);
+}
+
 Outcome<SigningKey> KeyDirectory::load_or_make(const std::string& vo_id, KeyRole role) const {
     auto kept = load(vo_id, role);
     if (kept || kept.error().code != Errc::not_found) return kept;

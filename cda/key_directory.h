@@ -30,6 +30,8 @@ class KeyDirectory {
     Outcome<VoKeys> create(const std::string& vo_id, bool keep_vo_key = true) const;
     // Errc::not_found where that key is not kept here.
     Outcome<SigningKey> load(const std::string& vo_id, KeyRole role) const;
+    // Whether that key is kept here, be it readable or not.
+    Outcome<bool> has(const std::string& vo_id, KeyRole role) const;
     Outcome<SigningKey> load_or_make(const std::string& vo_id, KeyRole role) const;
     // Forgets one key; gone from the disk when it answers.
     Outcome<void> remove(const std::string& vo_id, KeyRole role) const;

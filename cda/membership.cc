@@ -102,21 +102,15 @@ Outcome<Member> Authority::add_member(std::string_view login, std::vector<std::s
     return repeat_on_conflict([&] { return try_add_member(name->user, name->vo, wanted); });
 }
 
-Outcome<void> Authority::try_remove_member(std::string_view user, std::string_view vo) {
-    const auto identity = read_living_vo(vo);
-    if (!identity) return std::unexpected(identity.error());
-    const auto head = records_.read_head(vo);
-    if (!head) return std::unexpected(head.error());
-    const auto member = records_.read_member(identity->record, user);
-    if (!member) return std::unexpected(member.error());
-    if (member->revision == 0) return no_member(user, vo);
-    return records_.commit(vo, *head, {VoRegistry::erase_member(vo, *member)});
-}
-
 Outcome<void> Authority::remove_member(std::string_view login) {
     const auto name = read_login(login);
     if (!name) return std::unexpected(name.error());
-    return repeat_on_conflict([&] { return try_remove_member(name->user, name->vo); });
+    return change_content(name->vo, [&](const VoRecord& vo) -> Outcome<std::vector<RegistryChange>> {
+        const auto member = records_.read_member(vo, name->user);
+        if (!member) return std::unexpected(member.error());
+        if (member->revision == 0) return no_member(name->user, name->vo);
+        return std::vector{VoRegistry::erase_member(name->vo, *member)};
+    });
 }
 
 Outcome<Member> Authority::edit_member(std::string_view login,

@@ -132,15 +132,17 @@ HttpResponse NetworkService::refuse(const Asked& asked, const Failure& failure, 
     else if (kind.status == 500)
         audit_refusal(verb_of(endpoint), {asked.vo, "", asked.http.address}, failure.message);
     // what went wrong inside is for the log
-    return error_response(
-        kind, kind.status == 500 ? "the authority cannot do this now: its log says why" : failure.message,
-        asked.now);
+    if (kind.status == 500)
+        return error_response(kind, "the authority cannot do this now: its log says why", asked.now);
+    // the registry tells its manager what to do next; this is a stranger
+    if (failure.code == Errc::not_found)
+        if (const auto known = vos_.read_vo(asked.vo); !known && known.error().code == Errc::not_found)
+            return error_response(kind, compose("there is no VO {} at this authority", asked.vo), asked.now);
+    return error_response(kind, failure.message, asked.now);
 }
 
 Outcome<HttpResponse> NetworkService::show(const Asked& asked) {
     const auto identity = vos_.read_vo(asked.vo);
-    if (!identity && identity.error().code == Errc::not_found)
-        return failure(Errc::not_found, "there is no VO {} at this authority", asked.vo);
     if (!identity) return std::unexpected(identity.error());
     const auto record = record_of(*identity);
     if (!record) return std::unexpected(record.error());

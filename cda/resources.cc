@@ -103,29 +103,23 @@ Outcome<NodeAnswer> Authority::join_node(std::string_view vo, std::string_view r
 }
 
 Outcome<void> Authority::leave_node(std::string_view vo, std::string_view name) {
-    return repeat_on_conflict([&]() -> Outcome<void> {
-        if (const auto identity = read_living_vo(vo); !identity) return std::unexpected(identity.error());
-        const auto head = records_.read_head(vo);
-        if (!head) return std::unexpected(head.error());
+    return change_content(vo, [&](const VoRecord&) -> Outcome<std::vector<RegistryChange>> {
         const auto node = records_.read_node(vo, name);
         if (!node) return std::unexpected(node.error());
         if (node->revision == 0) return no_node(vo, name);
-        return records_.commit(vo, *head, {VoRegistry::erase_node(vo, *node)});
+        return std::vector{VoRegistry::erase_node(vo, *node)};
     });
 }
 
 Outcome<void> Authority::set_draining(std::string_view vo, std::string_view name, bool draining) {
-    return repeat_on_conflict([&]() -> Outcome<void> {
-        if (const auto identity = read_living_vo(vo); !identity) return std::unexpected(identity.error());
-        const auto head = records_.read_head(vo);
-        if (!head) return std::unexpected(head.error());
+    return change_content(vo, [&](const VoRecord&) -> Outcome<std::vector<RegistryChange>> {
         auto node = records_.read_node(vo, name);
         if (!node) return std::unexpected(node.error());
         if (node->revision == 0) return no_node(vo, name);
         if (node->value.draining == draining)
             return failure(Errc::exists, "{} {} already", name, draining ? "drains" : "takes jobs");
         node->value.draining = draining;
-        return records_.commit(vo, *head, {VoRegistry::change_node(vo, *node)});
+        return std::vector{VoRegistry::change_node(vo, *node)};
     });
 }
 

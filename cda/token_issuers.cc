@@ -65,6 +65,9 @@ Outcome<bool> Authority::add_issuer(std::string_view vo, const TokenIssuer& issu
 }
 
 Outcome<void> Authority::remove_issuer(std::string_view vo, std::string_view url) {
+    if (!is_https_url(url) || url.size() > kIssuerUrlMax)
+        return failure(Errc::invalid, "{} is no issuer: expected a URL of https of at most {} bytes",
+                       url.substr(0, kIssuerUrlMax), kIssuerUrlMax);
     const auto present = find_issuer(vo, url);
     if (!present) return std::unexpected(present.error());
     if (!*present)

@@ -103,24 +103,36 @@ Outcome<VoSummary> Authority::show_vo(std::string_view name) {
     const auto members = records_.list_members(identity->record);
     if (!members) return std::unexpected(members.error());
     std::string fingerprint = key_fingerprint(identity->vo_key);
-    const bool here = keys_.load(identity->record.id, KeyRole::vo).has_value();
-    return VoSummary{std::move(*identity), std::move(fingerprint), head->value.serial, members->size(), here};
+    const auto here = keys_.has(identity->record.id, KeyRole::vo);
+    if (!here) return std::unexpected(here.error());
+    return VoSummary{std::move(*identity), std::move(fingerprint), head->value.serial, members->size(),
+                     *here};
 }
 
-Outcome<void> Authority::try_set_policy(std::string_view vo, const std::string& policy) {
-    auto kept = records_.read_policy(vo);
-    if (!kept) return std::unexpected(kept.error());
-    const auto head = records_.read_head(vo);
-    if (!head) return std::unexpected(head.error());
-    kept->value = policy;
-    return records_.commit(vo, *head, {VoRegistry::change_policy(vo, *kept)});
+Outcome<void> Authority::change_content(
+    std::string_view vo, const std::function<Outcome<std::vector<RegistryChange>>(const VoRecord&)>& make) {
+    return repeat_on_conflict([&]() -> Outcome<void> {
+        const auto identity = read_living_vo(vo);
+        if (!identity) return std::unexpected(identity.error());
+        // before what make reads: a change in between is a conflict
+        const auto head = records_.read_head(vo);
+        if (!head) return std::unexpected(head.error());
+        auto changes = make(identity->record);
+        if (!changes) return std::unexpected(changes.error());
+        if (changes->empty()) return {};
+        return records_.commit(vo, *head, *std::move(changes));
+    });
 }
 
 Outcome<void> Authority::set_policy(std::string_view vo, std::string_view text) {
-    if (const auto identity = read_living_vo(vo); !identity) return std::unexpected(identity.error());
     const auto policy = compile_policy(text);
     if (!policy) return std::unexpected(policy.error());
-    return repeat_on_conflict([&] { return try_set_policy(vo, *policy); });
+    return change_content(vo, [&](const VoRecord&) -> Outcome<std::vector<RegistryChange>> {
+        auto kept = records_.read_policy(vo);
+        if (!kept) return std::unexpected(kept.error());
+        kept->value = *policy;
+        return std::vector{VoRegistry::change_policy(vo, *kept)};
+    });
 }
 
 }  // namespace xos

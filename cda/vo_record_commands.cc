@@ -2,6 +2,7 @@
 #include "cda/command_line.h"
 #include "cda/offline_key.h"
 #include "common/clock.h"
+#include "common/policy/quantity.h"
 
 namespace xos {
 namespace {
@@ -53,7 +54,7 @@ Outcome<VoSettings> read_settings(const Arguments& arguments) {
         return failure(Errc::invalid, "--mirror and --no-mirrors contradict each other");
     if (arguments.no_mirrors || !arguments.mirrors.empty()) settings.mirrors = arguments.mirrors;
     if (!arguments.lifetime.empty()) {
-        const auto lifetime = read_duration("--bundle-lifetime", arguments.lifetime);
+        const auto lifetime = read_lifetime("--bundle-lifetime", arguments.lifetime);
         if (!lifetime) return std::unexpected(lifetime.error());
         settings.bundle_lifetime = *lifetime;
     }

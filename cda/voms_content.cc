@@ -113,6 +113,10 @@ Outcome<std::vector<GridCrl>> read_grid_crls(std::string_view text, std::string_
 Outcome<void> check_grid_crl(const GridCrl& list, const std::vector<Bytes>& anchors) {
     const auto crl = parse_crl(list.der, list.issuer_name);
     if (!crl) return std::unexpected(crl.error());
+    if (!read_time(X509_CRL_get0_nextUpdate(crl->get())))
+        return failure(Errc::invalid,
+                       "the revocation list of {} does not say when the next one comes: it would never end",
+                       list.issuer_name);
     for (const Bytes& der : anchors) {
         const auto anchor = parse_certificate(der, "anchor");
         if (!anchor) continue;

@@ -28,7 +28,8 @@ struct GridCrl {
 
 // The lists in text, in the same forms.
 Outcome<std::vector<GridCrl>> read_grid_crls(std::string_view text, std::string_view what);
-// Whether one of anchors has signed the list. Errc::denied, naming the issuer, where none has.
+// Whether one of anchors has signed the list, Errc::denied where none has, and it says when it ends,
+// Errc::invalid where it does not. Both name the issuer.
 Outcome<void> check_grid_crl(const GridCrl& crl, const std::vector<Bytes>& anchors);
 
 }  // namespace xos

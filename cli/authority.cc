@@ -84,10 +84,14 @@ Outcome<int> run(const AuthorityCommand& entry, const Values& values) {
     AuthorityCall call{.words = split_words(entry.words), .input = {}, .output = {}};
     call.words.insert(call.words.end(), values.arguments.begin(), values.arguments.end());
     if (!values.optional.empty()) call.words.push_back(values.optional);
-    for (size_t i = 0; i < entry.options.size(); ++i)
-        if (auto added = add_option(entry, values, i, call); !added) {
-            remove_unused(call);
-            return std::unexpected(added.error());
+    // new files last: who ends the command at the question for the passphrase leaves none behind
+    for (const bool new_files : {false, true})
+        for (size_t i = 0; i < entry.options.size(); ++i) {
+            if ((entry.options[i].kind == OptionKind::new_file) != new_files) continue;
+            if (auto added = add_option(entry, values, i, call); !added) {
+                remove_unused(call);
+                return std::unexpected(added.error());
+            }
         }
     if (values.input != "-") call.input = values.input;
     if (values.output != "-") call.output = values.output;

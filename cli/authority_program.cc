@@ -122,8 +122,11 @@ Outcome<int> run_authority(const AuthorityCall& call, const std::string& program
         input = std::move(*opened);
     }
     if (!call.output.empty()) output.reset(memfd_create("xos-output", MFD_CLOEXEC));
-    if (!call.output.empty() && !output)
-        return failure_errno(errno, "cannot make room for the authority's output");
+    if (!call.output.empty() && !output) {
+        const int error = errno;
+        remove_unused(call);
+        return failure_errno(error, "cannot make room for the authority's output");
+    }
     const auto pid = spawn(program, call, input.get(), output.get());
     const auto status = pid ? wait_for_end(*pid, program) : std::unexpected(pid.error());
     if (!status || *status != 0) remove_unused(call);

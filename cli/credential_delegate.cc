@@ -2,7 +2,6 @@
 #include <pwd.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <cstdio>
 #include <memory>
 
@@ -11,6 +10,7 @@
 #include "cli/varlink_call.h"
 #include "common/clock.h"
 #include "common/encoding.h"
+#include "common/policy/quantity.h"
 #include "common/ssh/ssh_cert.h"
 #include "common/ssh/wrapped_credential.h"
 #include "libxos/login_name.h"
@@ -19,17 +19,6 @@ namespace xos {
 namespace {
 
 constexpr size_t kDraftTextMax = 16 * 1024;  // of base64; a draft has some 500 bytes
-
-// "12h", "30m", "90s" in seconds; the node checks the limits.
-Outcome<uint64_t> read_lifetime(std::string_view text) {
-    uint64_t number = 0;
-    const char* const last = text.data() + text.size() - 1;
-    const auto [end, error] = std::from_chars(text.data(), last, number);
-    const uint64_t unit = text.back() == 'h' ? 3600 : text.back() == 'm' ? 60 : text.back() == 's' ? 1 : 0;
-    if (error != std::errc() || end != last || unit == 0 || number == 0 || number > 86400)
-        return failure(Errc::invalid, "--lifetime {}: expected a number with h, m or s, such as 12h", text);
-    return number * unit;
-}
 
 Outcome<std::string> own_login() {
     const passwd* const entry = getpwuid(getuid());
@@ -64,9 +53,9 @@ Outcome<Draft> ask_draft(const std::string& blob, const std::string& lifetime) {
     parameters.set("certificate",
                    Json::string(std::string(kSshCertType) + " " + encode_base64(as_bytes(blob))));
     if (!lifetime.empty()) {
-        const auto seconds = read_lifetime(lifetime);
+        const auto seconds = read_lifetime("--lifetime", lifetime);
         if (!seconds) return std::unexpected(seconds.error());
-        parameters.set("lifetime", Json::integer(*seconds));
+        parameters.set("lifetime", Json::integer(static_cast<uint64_t>(seconds->count())));
     }
     const auto answer = call_node("org.xtreemos.Credential.Delegate", parameters.build());
     if (!answer) return std::unexpected(answer.error());

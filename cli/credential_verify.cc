@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "cli/agent_credentials.h"
+#include "cli/bundle_input.h"
 #include "cli/commands.h"
 #include "cli/credential_view.h"
 #include "cli/input_file.h"
@@ -84,7 +85,7 @@ Outcome<int> run(const Options& options) {
         return failure(
             Errc::invalid,
             "by whose word? --bundle FILE and --fingerprint SHA256:..., as the VO's manager tells it");
-    const auto bytes = read_input(options.bundle, kBundleMax);
+    const auto bytes = read_bundle(options.bundle);
     if (!bytes) return std::unexpected(bytes.error());
     const auto bundle = open_bundle(*bytes, options.fingerprint, current_time(), kClockSkew);
     if (!bundle) return failure(bundle.error().code, "{}: {}", options.bundle, bundle.error().message);

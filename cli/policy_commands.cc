@@ -3,12 +3,12 @@
 #include <filesystem>
 #include <memory>
 
+#include "cli/bundle_input.h"
 #include "cli/commands.h"
 #include "cli/input_file.h"
 #include "cli/policy_change.h"
 #include "cli/policy_expectations.h"
 #include "common/clock.h"
-#include "common/encoding.h"
 #include "common/vo/bundle.h"
 
 namespace xos {
@@ -31,16 +31,12 @@ struct DiffWords {
 
 // The members of a bundle, whoever has signed it: nothing is decided by it here.
 Outcome<void> add_members(const std::string& path, std::set<PolicySubject>& subjects) {
-    const auto bytes = read_input(path, kBundleMax);
+    const auto bytes = read_bundle(path);
     if (!bytes) return std::unexpected(bytes.error());
-    const auto json = Json::parse(*bytes, {.bytes = kBundleMax, .depth = 8}, "bundle");
-    if (!json) return std::unexpected(json.error());
-    const auto text = json->root().string("vo_key", 64);
-    const auto key = text ? decode_base64url(*text) : std::nullopt;
-    if (!key || key->size() != sizeof(Ed25519Public)) return failure(Errc::invalid, "{} is no bundle", path);
+    const auto key = named_vo_key(*bytes);
+    if (!key) return failure(Errc::invalid, "{} is no bundle: {}", path, key.error().message);
     const auto now = current_time();
-    const auto bundle = open_bundle(*bytes, key_fingerprint(std::span<const uint8_t, 32>(key->data(), 32)),
-                                    now, std::chrono::hours(24 * 365 * 20));
+    const auto bundle = open_bundle(*bytes, key_fingerprint(*key), now, std::chrono::hours(24 * 365 * 20));
     if (!bundle) return std::unexpected(bundle.error());
     for (const Member& member : bundle->members)
         subjects.insert({bundle->vo.name, member.name, member.groups, member.roles});

@@ -6,12 +6,11 @@
 #include <cstdio>
 #include <memory>
 
+#include "cli/bundle_input.h"
 #include "cli/commands.h"
-#include "cli/input_file.h"
 #include "cli/trusted_view.h"
 #include "cli/varlink_call.h"
 #include "common/clock.h"
-#include "common/compression.h"
 #include "common/vo/records.h"
 
 namespace xos {
@@ -43,10 +42,8 @@ Outcome<TrustedView> view_of(const Outcome<Json>& answer) {
 }
 
 Outcome<TrustedView> trust_file(const std::string& path, JsonObject parameters) {
-    auto bundle = read_input(path, kBundleMax);
+    auto bundle = read_bundle(path);
     if (!bundle) return std::unexpected(bundle.error());
-    if (is_compressed(*bundle)) bundle = decompress_text(*bundle, kBundleMax);
-    if (!bundle) return failure(bundle.error().code, "{}: {}", path, bundle.error().message);
     auto fd = seal_bytes(*bundle);
     if (!fd) return std::unexpected(fd.error());
     bundle->clear();

@@ -1,7 +1,5 @@
 #include "xosd/daemon.h"
 
-#include <grp.h>
-#include <pwd.h>
 #include <sys/stat.h>
 
 #include <set>
@@ -9,6 +7,7 @@
 #include "common/log.h"
 #include "libxos/names.h"
 #include "xosd/control/methods.h"
+#include "xosd/sandbox/system_user.h"
 
 namespace xos {
 namespace {
@@ -20,18 +19,6 @@ Outcome<void> make_directory(const char* path, mode_t mode) {
         return failure(Errc::conflict, "{} must be a directory of root that only root can write", path);
     if (chmod(path, mode) != 0) return failure_errno(errno, "cannot set the mode of {}", path);
     return {};
-}
-
-struct SystemUser {
-    uid_t uid;
-    gid_t gid;
-};
-
-Outcome<SystemUser> find_system_user(const char* name) {
-    const passwd* entry = getpwnam(name);
-    if (entry == nullptr)
-        return failure(Errc::not_found, "the system user {} is missing: reinstall the package xosd", name);
-    return SystemUser{entry->pw_uid, entry->pw_gid};
 }
 
 // Into place: the address stays, so that others may point to it.

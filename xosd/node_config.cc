@@ -18,7 +18,6 @@ namespace xos {
 namespace {
 
 constexpr uint64_t kCpusMax = 1 << 20;
-constexpr uint64_t kCrlGraceMax = 30 * 86400;  // seconds
 
 // passwd(5) lines and sshd cannot carry ':' or control characters
 bool is_absolute_path(const std::string& path) {
@@ -109,13 +108,8 @@ Outcome<void> read_voms(std::string_view file, const YAML::Node& section, NodeCo
         if (!is_vo_name(name))
             return yaml_failure(file, section["accept"], compose("names of VOs; '{}' is none", name));
     config.voms_accept = *std::move(names);
-    if (const YAML::Node grace = section["crl-grace"]) {
-        const auto seconds = grace.IsScalar() ? parse_duration(grace.Scalar()) : std::nullopt;
-        if (!seconds || *seconds > kCrlGraceMax)
-            return yaml_failure(file, grace, "a time such as 0s, 12h or 7d, at most 30d");
-        config.voms_crl_grace = std::chrono::seconds(static_cast<int64_t>(*seconds));
-    }
-    return {};
+    return read_duration(file, section["crl-grace"], std::chrono::seconds(0), std::chrono::days(30),
+                         "a time such as 0s, 12h or 7d, at most 30d", config.voms_crl_grace);
 }
 
 // The one of words that node says; nothing where it is absent.

@@ -4,8 +4,6 @@
 #include <charconv>
 #include <utility>
 
-#include "common/failure.h"
-
 namespace xos {
 namespace {
 
@@ -90,8 +88,33 @@ std::optional<uint64_t> parse_duration(std::string_view text) {
     return parse_scaled(text, kDurationUnits, 0, kDurationMax);
 }
 
+std::optional<uint64_t> parse_period(std::string_view text) {
+    constexpr std::string_view kNone[] = {"0", "0s", "0m", "0h", "0d"};
+    if (std::ranges::contains(kNone, text)) return 0;
+    return parse_duration(text);
+}
+
 std::string format_duration(uint64_t seconds) {
     return format_scaled(seconds, kDurationUnits);
+}
+
+Outcome<std::chrono::seconds> read_lifetime(std::string_view option, std::string_view text) {
+    int64_t number = 0;
+    const char* const unit = text.empty() ? text.data() : text.data() + text.size() - 1;
+    const auto [end, error] = std::from_chars(text.data(), unit, number);
+    if (!text.empty() && error == std::errc() && end == unit && number > 0 && number <= 86400) {
+        switch (*unit) {
+            case 'h':
+                return std::chrono::hours(number);
+            case 'm':
+                return std::chrono::minutes(number);
+            case 's':
+                return std::chrono::seconds(number);
+            default:
+                break;
+        }
+    }
+    return failure(Errc::invalid, "{} {}: expected a number with h, m or s, such as 12h", option, text);
 }
 
 std::optional<uint64_t> parse_count(std::string_view text, uint64_t max) {

@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "common/failure.h"
+
 namespace xos {
 
 // MiB: a number with M, G or T; without one it is MiB. At most 2^32 MiB.
@@ -17,7 +19,11 @@ std::string format_memory(uint64_t mebibytes);
 
 // Seconds: a number with s, m, h or d, at most 10 years.
 std::optional<uint64_t> parse_duration(std::string_view text);
+std::optional<uint64_t> parse_period(std::string_view text);  // the same, or none at all: 0, 0s, 0d
 std::string format_duration(uint64_t seconds);
+
+// Of an option of a command: "12h", "30m", "90s", a number up to 86400; who acts on it checks the limit.
+Outcome<std::chrono::seconds> read_lifetime(std::string_view option, std::string_view text);
 
 // 1 .. max.
 std::optional<uint64_t> parse_count(std::string_view text, uint64_t max);

@@ -2,8 +2,6 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#include <filesystem>
-
 #include "xosd/checkpoint/checkpointer.h"
 #include "xosd/checkpoint/criu_session.h"
 #include "xosd/checkpoint/frozen_cgroup.h"

@@ -2,7 +2,6 @@
 #include <sched.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
-#include <sys/wait.h>
 
 #include <filesystem>
 

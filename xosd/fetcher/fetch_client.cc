@@ -1,19 +1,18 @@
 #include "xosd/fetcher/fetch_client.h"
 
 #include <fcntl.h>
-#include <pwd.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <csignal>
 #include <utility>
 
 #include "libxos/names.h"
 #include "xosd/sandbox/sandboxed_program.h"
+#include "xosd/sandbox/system_user.h"
 
 namespace xos {
 namespace {
@@ -44,11 +43,10 @@ struct FetchClient::Child {
 };
 
 Outcome<FetcherOptions> installed_fetcher() {
-    const passwd* entry = getpwnam(kFetchUser);
-    if (entry == nullptr)
-        return failure(Errc::not_found, "there is no user {}: reinstall the package xosd", kFetchUser);
+    const auto user = find_system_user(kFetchUser);
+    if (!user) return std::unexpected(user.error());
     return FetcherOptions{
-        .program = std::string(kLibexecDir) + "/xos-fetch", .uid = entry->pw_uid, .gid = entry->pw_gid};
+        .program = std::string(kLibexecDir) + "/xos-fetch", .uid = user->uid, .gid = user->gid};
 }
 
 Outcome<Fetched> FetchClient::Child::result() {

@@ -49,8 +49,7 @@ std::optional<std::string> DelegationService::why_ended(const DelegatedCredentia
     if (now >= delegated.expires) return "it expired";
     const auto [vo, member] = trust_.find_uid(delegated.uid);
     if (member == nullptr) return "its owner is no member of a VO that this node accepts";
-    const auto& revoked = vo->bundle.revoked_serials;
-    if (std::ranges::contains(revoked, delegated.parent) || std::ranges::contains(revoked, delegated.serial))
+    if (vo->is_revoked(delegated.parent) || vo->is_revoked(delegated.serial))
         return "the credential that it was made with is revoked";
     // parent_from is when it began, kCredentialBackdate before it was issued
     if (delegated.parent_from + kCredentialBackdate < member->credentials_from)

@@ -18,8 +18,12 @@ std::vector<std::string> common_names(const std::vector<std::string>& record,
 
 }  // namespace
 
+bool accepts_voms(const TrustedVo& vo, const NodeConfig& node) {
+    return vo.bundle.voms && std::ranges::contains(node.voms_accept, vo.bundle.vo.name);
+}
+
 std::optional<VomsRequest> voms_request(const TrustedVo& vo, const NodeConfig& node) {
-    if (!vo.bundle.voms || !std::ranges::contains(node.voms_accept, vo.bundle.vo.name)) return std::nullopt;
+    if (!accepts_voms(vo, node)) return std::nullopt;
     return VomsRequest{*vo.bundle.voms, vo.bundle.crls, node.voms_crl_grace};
 }
 
@@ -27,7 +31,7 @@ Outcome<void> check_grid_login(const TrustedVo& vo, const NodeConfig& node, cons
                                const VerifiedCredential& credential) {
     const GridClaims& claims = *credential.grid;
     const GridIdentity identity{claims.issuer, claims.subject};
-    if (!voms_request(vo, node) || claims.vo != vo.bundle.voms->vo)
+    if (!accepts_voms(vo, node) || claims.vo != vo.bundle.voms->vo)
         return failure(Errc::denied, "VOMS proxies of {} are not accepted here", claims.vo);
     if (!std::ranges::contains(member.identities, identity))
         return failure(Errc::denied, "{} by {} is not known as {}@{}: the VO has to add this identity",
@@ -35,7 +39,7 @@ Outcome<void> check_grid_login(const TrustedVo& vo, const NodeConfig& node, cons
     if (std::ranges::contains(vo.bundle.revoked_identities, identity))
         return failure(Errc::denied, "the VO has revoked {} by {}", claims.subject, claims.issuer);
     for (const std::string& serial : claims.serials)
-        if (std::ranges::contains(vo.bundle.revoked_serials, serial))
+        if (vo.is_revoked(serial))
             return failure(Errc::denied, "certificate {} of the proxy's chain is revoked", serial);
     if (credential.not_before < member.credentials_from)
         return failure(Errc::denied, "all credentials of {}@{} from before {} are revoked: make a new proxy",

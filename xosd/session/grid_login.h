@@ -15,8 +15,10 @@
 
 namespace xos {
 
-// What the verifier is told of the VO's VOMS: nothing where the VO names none, or the owner of the node does
-// not list the VO. Without it the verifier refuses every VOMS proxy.
+// Whether the VO names a VOMS and the owner of the node lists the VO.
+bool accepts_voms(const TrustedVo& vo, const NodeConfig& node);
+// What the verifier is told of the VO's VOMS; nothing where it is not accepted. Without it the verifier
+// refuses every VOMS proxy.
 std::optional<VomsRequest> voms_request(const TrustedVo& vo, const NodeConfig& node);
 
 // credential.grid is there. Issuer and subject are among member's identities; neither they nor the serial of

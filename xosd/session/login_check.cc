@@ -1,7 +1,5 @@
 #include "xosd/session/login_check.h"
 
-#include <algorithm>
-
 #include "common/encoding.h"
 #include "common/ssh/ssh_key.h"
 #include "common/vo/bundle.h"
@@ -97,7 +95,7 @@ Outcome<LoginGrant> check_login(const TrustedVo& vo, const NodeConfig& node, std
     if (now < credential.not_before || now >= credential.not_after)
         return failure(Errc::denied, "the credential is valid from {} to {} only",
                        format_time(credential.not_before), format_time(credential.not_after));
-    if (std::ranges::find(vo.bundle.revoked_serials, credential.serial) != vo.bundle.revoked_serials.end())
+    if (vo.is_revoked(credential.serial))
         return failure(Errc::denied, "credential {} is revoked", credential.serial);
     if (issuing_time(credential) < record.credentials_from)
         return failure(

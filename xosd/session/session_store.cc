@@ -123,7 +123,7 @@ const LoginSession* SessionStore::find_valid(uint32_t uid, std::chrono::sys_seco
     const LoginSession* best = nullptr;
     for (const auto& [id, session] : sessions_) {
         if (session.uid != uid || session.expires <= now || session.opened < since) continue;
-        if (std::ranges::find(revoked, session.serial) != revoked.end()) continue;
+        if (std::ranges::binary_search(revoked, session.serial)) continue;
         if (best == nullptr || session.expires > best->expires) best = &session;
     }
     return best;

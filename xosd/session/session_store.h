@@ -51,9 +51,9 @@ class SessionStore {
 
     const std::map<uint64_t, LoginSession>& all() const { return sessions_; }
     size_t count(uint32_t uid) const;
-    // A live session of uid whose credential is in date and whose serial is none of revoked, or null. The one
-    // that lasts longest. One that was opened before since (Member::credentials_from) has a credential of
-    // before.
+    // A live session of uid whose credential is in date and whose serial is none of revoked (sorted), or
+    // null. The one that lasts longest. One that was opened before since (Member::credentials_from) has a
+    // credential of before.
     const LoginSession* find_valid(uint32_t uid, std::chrono::sys_seconds now,
                                    std::span<const std::string> revoked,
                                    std::chrono::sys_seconds since = {}) const;

@@ -1,15 +1,12 @@
 #include "xosd/sshd/sshd_config.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <charconv>
-#include <optional>
 
 #include "common/file.h"
 #include "libxos/names.h"

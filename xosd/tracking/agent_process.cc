@@ -4,7 +4,6 @@
 #include <grp.h>
 #include <linux/sched.h>
 #include <poll.h>
-#include <pwd.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -18,6 +17,7 @@
 
 #include "common/tracking/agent_protocol.h"
 #include "libxos/names.h"
+#include "xosd/sandbox/system_user.h"
 
 namespace xos {
 namespace {
@@ -109,11 +109,10 @@ Outcome<pid_t> read_pid(int pidfd) {
 }  // namespace
 
 Outcome<AgentProgram> default_agent_program() {
-    const passwd* user = getpwnam(kAgentUser);
-    if (user == nullptr)
-        return failure(Errc::not_found, "the user {} does not exist; install the package again", kAgentUser);
+    const auto user = find_system_user(kAgentUser);
+    if (!user) return std::unexpected(user.error());
     return AgentProgram{
-        .path = std::string(kLibexecDir) + "/xos-connector-agent", .uid = user->pw_uid, .gid = user->pw_gid};
+        .path = std::string(kLibexecDir) + "/xos-connector-agent", .uid = user->uid, .gid = user->gid};
 }
 
 Outcome<AgentProcess> AgentProcess::spawn(const AgentProgram& program, std::span<const int> fds,

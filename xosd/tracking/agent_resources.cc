@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <cstring>
-#include <optional>
 
 #include "common/log.h"
 

@@ -70,12 +70,6 @@ const FollowedVo* BundleFollower::find(std::string_view vo) const {
     return found == followed_.end() ? nullptr : &found->second.state;
 }
 
-std::vector<std::string> BundleFollower::names() const {
-    std::vector<std::string> names;
-    for (const auto& [vo, entry] : followed_) names.push_back(vo);
-    return names;
-}
-
 void BundleFollower::schedule(const std::string& vo, std::chrono::milliseconds delay) {
     const auto found = followed_.find(vo);
     if (found == followed_.end()) return;

@@ -47,7 +47,6 @@ class BundleFollower {
     void forget(std::string_view vo);
 
     const FollowedVo* find(std::string_view vo) const;
-    std::vector<std::string> names() const;
 
   private:
     struct Validators {

@@ -90,6 +90,8 @@ Outcome<std::shared_ptr<TrustedVo>> make_trusted(Bundle bundle, std::string_view
     vo->by_number.resize(members.size());
     for (uint32_t i = 0; i < members.size(); ++i) vo->by_number[i] = i;
     std::ranges::sort(vo->by_number, {}, [&](uint32_t index) { return members[index].number; });
+    std::vector<std::string>& revoked = vo->bundle.revoked_serials;
+    if (!std::ranges::is_sorted(revoked)) std::ranges::sort(revoked);
     return vo;
 }
 

@@ -1,40 +1,21 @@
 #include "xosd/trust/following_config.h"
 
-#include <yaml-cpp/yaml.h>
-
-#include <charconv>
-#include <optional>
-
+#include "common/policy/quantity.h"
 #include "common/yaml_reader.h"
 
 namespace xos {
-namespace {
 
 using std::chrono::seconds;
-
-// "30s", "10m", "1h", "7d", "0"
-std::optional<seconds> parse_duration(std::string_view text) {
-    int64_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc() || number < 0 || number > 1'000'000) return std::nullopt;
-    const std::string_view unit(end, static_cast<size_t>(text.data() + text.size() - end));
-    if (unit == "s" || (unit.empty() && number == 0)) return seconds(number);
-    if (unit == "m") return std::chrono::minutes(number);
-    if (unit == "h") return std::chrono::hours(number);
-    if (unit == "d") return std::chrono::days(number);
-    return std::nullopt;
-}
 
 Outcome<void> read_duration(std::string_view file, const YAML::Node& node, seconds min, seconds max,
                             std::string_view what, seconds& into) {
     if (!node) return {};
-    const auto duration = node.IsScalar() ? parse_duration(node.Scalar()) : std::nullopt;
-    if (!duration || *duration < min || *duration > max) return yaml_failure(file, node, what);
-    into = *duration;
+    const auto number = node.IsScalar() ? parse_period(node.Scalar()) : std::nullopt;
+    const auto duration = seconds(static_cast<int64_t>(number.value_or(0)));
+    if (!number || duration < min || duration > max) return yaml_failure(file, node, what);
+    into = duration;
     return {};
 }
-
-}  // namespace
 
 Outcome<FollowingConfig> read_following_config(std::string_view file, const YAML::Node& section) {
     FollowingConfig config;

@@ -21,6 +21,11 @@ struct FollowingConfig {
     std::chrono::seconds deadline{300};  // of one fetch; 1 s .. 1 hour
 };
 
+// A time from min to max, as parse_period() reads it; an absent node leaves into as it is.
+// what says in the message what is expected.
+Outcome<void> read_duration(std::string_view file, const YAML::Node& node, std::chrono::seconds min,
+                            std::chrono::seconds max, std::string_view what, std::chrono::seconds& into);
+
 // section may be absent: the defaults.
 Outcome<FollowingConfig> read_following_config(std::string_view file, const YAML::Node& section);
 

@@ -18,7 +18,7 @@ namespace xos {
 
 struct TrustedVo {
     std::string fingerprint;               // of the VO key that the owner pinned
-    Bundle bundle;                         // its members are sorted by name
+    Bundle bundle;                         // its members are sorted by name, its revoked serials too
     Policy policy;                         // of the VO, compiled from the bundle
     uint32_t base = 0;                     // of the VO's uid block on this node
     std::chrono::seconds grace{0};         // for how long after its end the node's owner bears the bundle
@@ -33,6 +33,9 @@ struct TrustedVo {
         const auto of = [this](uint32_t index) { return bundle.members[index].number; };
         const auto found = std::ranges::lower_bound(by_number, number, {}, of);
         return found == by_number.end() || of(*found) != number ? nullptr : &bundle.members[*found];
+    }
+    bool is_revoked(std::string_view serial) const {
+        return std::ranges::binary_search(bundle.revoked_serials, serial);
     }
     uint32_t uid_of(const Member& member) const { return base + member.number; }
 };

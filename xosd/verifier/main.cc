@@ -4,10 +4,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cstring>
-#include <string>
-#include <string_view>
-
 #include "common/clock.h"
 #include "common/credential/xos_cert.h"
 #include "common/encoding.h"

@@ -1,11 +1,11 @@
 #include "xosd/verifier/verifier_client.h"
 
-#include <pwd.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "common/log.h"
 #include "libxos/names.h"
+#include "xosd/sandbox/system_user.h"
 
 namespace xos {
 
@@ -17,15 +17,10 @@ struct VerifierClient::Child {
 };
 
 Outcome<VerifierOptions> installed_verifier() {
-    std::vector<char> buffer(16 * 1024);
-    passwd entry{};
-    passwd* found = nullptr;
-    const int error = getpwnam_r(kVerifierUser, &entry, buffer.data(), buffer.size(), &found);
-    if (error != 0) return failure_errno(error, "cannot look the user {} up", kVerifierUser);
-    if (found == nullptr)
-        return failure(Errc::not_found, "there is no user {}: reinstall the package xosd", kVerifierUser);
+    const auto user = find_system_user(kVerifierUser);
+    if (!user) return std::unexpected(user.error());
     return VerifierOptions{
-        .program = std::string(kLibexecDir) + "/xos-verifier", .uid = found->pw_uid, .gid = found->pw_gid};
+        .program = std::string(kLibexecDir) + "/xos-verifier", .uid = user->uid, .gid = user->gid};
 }
 
 Outcome<std::unique_ptr<VerifierClient>> VerifierClient::start(sd_event* event, VerifierOptions options) {

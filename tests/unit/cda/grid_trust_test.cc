@@ -1,8 +1,11 @@
 // Certificates and revocation lists that the real openssl(1) made.
+#include <openssl/pem.h>
+
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include "cda/voms_content.h"
+#include "common/credential/openssl_ptr.h"
 #include "tests/unit/cda/test_authority.h"
 #include "tests/unit/ssh/command.h"
 
@@ -42,6 +45,27 @@ struct GridCa {
                  file(name)});
     }
 };
+
+// A list that does not say when the next one comes; openssl(1) writes none.
+std::string make_endless_crl(const GridCa& ca) {
+    const std::string key_text = ca.text("ca.key"), ca_text = ca.text("ca.pem");
+    const BioPtr key_in(BIO_new_mem_buf(key_text.data(), static_cast<int>(key_text.size()))),
+        ca_in(BIO_new_mem_buf(ca_text.data(), static_cast<int>(ca_text.size())));
+    const PkeyPtr key(PEM_read_bio_PrivateKey(key_in.get(), nullptr, nullptr, nullptr));
+    const X509Ptr certificate(PEM_read_bio_X509(ca_in.get(), nullptr, nullptr, nullptr));
+    const std::unique_ptr<X509_CRL, OpensslFree<X509_CRL_free>> crl(X509_CRL_new());
+    const std::unique_ptr<ASN1_TIME, OpensslFree<ASN1_TIME_free>> from(ASN1_TIME_set(nullptr, 1767225600));
+    REQUIRE((key && certificate && crl && from));
+    REQUIRE(X509_CRL_set_version(crl.get(), X509_CRL_VERSION_2) == 1);
+    REQUIRE(X509_CRL_set_issuer_name(crl.get(), X509_get_subject_name(certificate.get())) == 1);
+    REQUIRE(X509_CRL_set1_lastUpdate(crl.get(), from.get()) == 1);
+    REQUIRE(X509_CRL_sign(crl.get(), key.get(), EVP_sha256()) > 0);
+    const BioPtr out(BIO_new(BIO_s_mem()));
+    REQUIRE(PEM_write_bio_X509_CRL(out.get(), crl.get()) == 1);
+    const char* text = nullptr;
+    const long size = BIO_get_mem_data(out.get(), &text);
+    return {text, static_cast<size_t>(size)};
+}
 
 }  // namespace
 
@@ -91,4 +115,49 @@ TEST_CASE("revocation lists are taken from the anchors alone, and never older on
     CHECK_FALSE(authority->add_crls("physics", {}));
     CHECK_FALSE(authority->add_crls("physics", {ca.text("later.pem"), ca.text("later.der")}));
     CHECK(as_text(authority.bundle().crls[0]) == ca.text("later.der"));
+}
+
+TEST_CASE("a revocation list that would never end is refused") {
+    const GridCa ca;
+    TestAuthority authority;
+    must(authority->create_vo("physics", {}, kNow));
+    REQUIRE(authority->set_voms("physics", {"physics", {ca.text("ca.pem")}, {ca.text("ca.pem")}}));
+    const auto taken = authority->add_crls("physics", {make_endless_crl(ca)});
+    REQUIRE_FALSE(taken);
+    CHECK(taken.error().code == Errc::invalid);
+    CHECK_THAT(taken.error().message, ContainsSubstring("Grid CA") && ContainsSubstring("never end"));
+    CHECK(authority.bundle().crls.empty());
+}
+
+TEST_CASE("with an anchor its revocation list goes") {
+    const GridCa ca, other("Other CA"), namesake;
+    TestAuthority authority;
+    must(authority->create_vo("physics", {}, kNow));
+    const std::string server = ca.text("ca.pem");
+    REQUIRE(authority->set_voms("physics", {"physics", {server, other.text("ca.pem")}, {server}}));
+    CHECK(must(authority->add_crls("physics", {ca.text("crl.pem"), other.text("crl.pem")})) == 2);
+    REQUIRE(authority->set_voms("physics", {"physics", {server}, {server}}));
+    REQUIRE(authority.bundle().crls.size() == 1);
+    CHECK(must(read_grid_crls(as_text(authority.bundle().crls[0]), "crl"))[0].issuer_name ==
+          "/DC=org/CN=Grid CA");
+    // another key under the same name: an older list of the new key may come
+    REQUIRE(authority->set_voms("physics", {"physics", {namesake.text("ca.pem")}, {server}}));
+    CHECK(authority.bundle().crls.empty());
+    CHECK(must(authority->add_crls("physics", {namesake.text("crl.pem")})) == 1);
+}
+
+TEST_CASE("no more revocation lists are kept than nodes read") {
+    const GridCa ca;
+    TestAuthority authority;
+    must(authority->create_vo("physics", {}, kNow));
+    REQUIRE(authority->set_voms("physics", {"physics", {ca.text("ca.pem")}, {ca.text("ca.pem")}}));
+    const std::string kept = JsonObject()
+                                 .set("der", Json::string(encode_base64url(as_bytes(ca.text("later.der")))))
+                                 .build()
+                                 .format();
+    // as they lay there of CAs that were anchors once
+    for (size_t i = 0; i < kCrlsMax; ++i)
+        REQUIRE(authority.registry->put(compose("vo/physics/crl/{}", i), kept, 0));
+    CHECK(authority->add_crls("physics", {ca.text("crl.pem")}).error().code == Errc::unavailable);
+    CHECK(authority.bundle().crls.size() == kCrlsMax);
 }

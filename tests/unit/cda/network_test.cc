@@ -133,6 +133,10 @@ TEST_CASE("guessing codes is stopped, and the right one with it, for that addres
 TEST_CASE("what is not a request is refused, whatever its size and form") {
     RunningAuthority cda;
     CHECK_THAT(curl(cda, {cda.url + "/v1/chem"}).output, ContainsSubstring("\n404"));
+    for (const char* path : {"/v1/chem", "/v1/chem/bundle", "/v1/chem/bundle?since=1"})
+        CHECK_THAT(
+            curl(cda, {cda.url + path}).output,
+            ContainsSubstring("there is no VO chem at this authority\"") && ContainsSubstring("\n404"));
     CHECK_THAT(curl(cda, {cda.url + "/../../etc/passwd", "--path-as-is"}).output, ContainsSubstring("\n404"));
     CHECK_THAT(curl(cda, {"-X", "DELETE", cda.url + "/v1/physics"}).output, ContainsSubstring("\n405"));
     CHECK_THAT(curl(cda, {cda.url + "/v1/physics/bundle?since=x"}).output, ContainsSubstring("\n400"));

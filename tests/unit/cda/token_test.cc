@@ -234,6 +234,7 @@ TEST_CASE("issuers are added, replaced, listed and removed") {
         TokenIssuer odd = issuer;
         odd.url = url;
         CHECK(vo.authority->add_issuer("physics", odd).error().code == Errc::invalid);
+        CHECK(vo.authority->remove_issuer("physics", url).error().code == Errc::invalid);
     }
     const uint64_t serial = must(vo.authority->show_vo("physics")).serial;
     REQUIRE(vo.authority->remove_issuer("physics", kUrl));

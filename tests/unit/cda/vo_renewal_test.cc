@@ -7,6 +7,7 @@
 
 #include "cda/offline_key.h"
 #include "tests/unit/cda/test_authority.h"
+#include "tests/unit/ssh/command.h"
 
 using namespace xos;
 using namespace std::chrono_literals;
@@ -90,15 +91,16 @@ TEST_CASE("a dissolved VO says so in a last bundle, with everybody revoked, and 
     CHECK(last.revoked_serials == std::vector<std::string>{issued.serial});
     CHECK(must(authority->list_vos()).size() == 2);
 
-    for (const auto& refused : {authority->issue("user1@physics", request_of("user1"), 12h, kNow).error(),
-                                authority->add_member("user2@physics", {}, {}).error(),
-                                authority->change_member("user1@physics", {.add_groups = {"x"}}).error(),
-                                authority->import_members("physics", {}, false).error(),
-                                authority->remove_member("user1@physics").error(),
-                                authority->renew_vo("physics", kYear, nullptr, kNow).error(),
-                                authority->set_vo("physics", {.mirrors = {{"https://a/"}}}, nullptr).error(),
-                                authority->set_policy("physics", "[]").error(),
-                                authority->dissolve_vo("physics", nullptr).error()}) {
+    for (const auto& refused :
+         {authority->issue("user1@physics", request_of("user1"), 12h, kNow).error(),
+          authority->add_member("user2@physics", {}, {}).error(),
+          authority->change_member("user1@physics", {.add_groups = {"x"}}).error(),
+          authority->import_members("physics", {}, false).error(),
+          authority->remove_member("user1@physics").error(),
+          authority->renew_vo("physics", kYear, nullptr, kNow).error(),
+          authority->set_vo("physics", {.mirrors = {{"https://a/"}}}, nullptr).error(),
+          authority->set_policy("physics", "[]").error(), authority->revoke(issued.serial).error(),
+          authority->dissolve_vo("physics", nullptr).error()}) {
         CHECK(refused.code == Errc::denied);
         CHECK(refused.message.contains("was dissolved"));
     }
@@ -131,6 +133,19 @@ TEST_CASE("where a VO is served and mirrored is part of its signed record") {
     must(authority->set_vo(
         "physics", {.authority = "", .authority_pin = "", .mirrors = std::vector<std::string>{}}, nullptr));
     CHECK(authority.bundle().vo.mirrors.empty());
+}
+
+TEST_CASE("a VO key that cannot be read is here all the same") {
+    TestAuthority authority;
+    must(authority->create_vo("physics", {}, kNow));
+    const std::string folder = authority.path + "/keys/" + authority.bundle().vo.id;
+    test::write_file(folder + "/vo.pem", "rubbish");
+    CHECK_FALSE(authority->renew_vo("physics", kYear, nullptr, kNow));
+    CHECK(must(authority->show_vo("physics")).vo_key_is_here);
+    std::filesystem::remove(folder + "/vo.pem");
+    CHECK_FALSE(must(authority->show_vo("physics")).vo_key_is_here);
+    std::filesystem::remove_all(folder);
+    CHECK_FALSE(must(authority->show_vo("physics")).vo_key_is_here);
 }
 
 TEST_CASE("a VO key that was detached is in the file alone, and needed again") {

@@ -174,6 +174,73 @@ TEST_CASE("one script does the same where our programs are not, in dash and in b
                ContainsSubstring("cannot be reached") && ContainsSubstring("using the credential of before"));
 }
 
+TEST_CASE("the script takes no older record, leaves others loaded, and says that a VO is dissolved") {
+    RunningAuthority cda;
+    const Desk desk;
+    const auto login = [&](std::vector<std::string> words) {
+        words.insert(words.begin(), {"dash", std::getenv("XOS_LOGIN")});
+        return run_command(words, {"HOME=" + desk.home.path.string(), desk.agent.variable()});
+    };
+    REQUIRE(login({"enroll", cda.url, cda.invite("user1@physics")}).status == 0);
+    const std::string other = desk.home.path / "other";
+    REQUIRE(run_command(
+                {"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "backup user1@physics", "-f", other})
+                .status == 0);
+    REQUIRE(run_command({"ssh-keygen", "-q", "-s", other, "-I", "x", "-n", "x", other + ".pub"}).status == 0);
+    REQUIRE(desk.agent.ssh_add(other).status == 0);
+
+    const std::string port = cda.port();
+    const auto before = cda.dir.path / "before";
+    REQUIRE(cda.stop() == 0);
+    std::filesystem::copy(cda.state, before, std::filesystem::copy_options::recursive);
+    cda.start(port);
+    REQUIRE(cda.command({"vo", "set", "physics", "--bundle-lifetime", "2h"}).status == 0);
+    REQUIRE(login({"--renew"}).status == 0);
+    CHECK_THAT(desk.loaded(), ContainsSubstring("backup user1@physics (ED25519-CERT)"));
+    const std::string record = read_file(desk.folder / "record.json"), credential = desk.credential();
+
+    REQUIRE(cda.stop() == 0);
+    std::filesystem::remove_all(cda.state);
+    std::filesystem::rename(before, cda.state);
+    std::filesystem::permissions(cda.state, std::filesystem::perms::owner_all);
+    cda.start(port);
+    const auto older = login({"--renew"});
+    CHECK(older.status == 1);
+    CHECK_THAT(older.errors, ContainsSubstring("older than the one known here"));
+    CHECK(read_file(desk.folder / "record.json") == record);
+    CHECK(desk.credential() == credential);
+
+    REQUIRE(cda.command({"vo", "dissolve", "physics", "--yes"}).status == 0);
+    CHECK_THAT(login({"--renew"}).errors, ContainsSubstring("the VO physics was dissolved"));
+}
+
+TEST_CASE("a bundle is read compressed as well as not") {
+    const RunningAuthority cda;
+    const Desk desk;
+    REQUIRE(desk.xos({"enroll", cda.url, cda.invite("user1@physics")}).status == 0);
+    const std::string known = read_file(desk.folder / "authority.json"), policy = desk.home.path / "p.yaml",
+                      bundle = desk.home.path / "bundle", credential = desk.folder / "user1.pem";
+    const std::string fingerprint = known.substr(known.find("\"vo\":\"") + 6, 50);
+    write_file(policy, "- {allow: login, user: user1}\n");
+    std::vector<std::string> exported{"vo", "export", "physics"};
+    SECTION("not") {}
+    SECTION("compressed") {
+        exported.emplace_back("--zstd");
+    }
+    write_file(bundle, cda.command(exported).output);
+    const auto valid =
+        desk.xos({"credential", "verify", credential, "--bundle", bundle, "--fingerprint", fingerprint});
+    INFO(valid.errors);
+    CHECK(valid.status == 0);
+    CHECK_THAT(valid.output, ContainsSubstring("user1@physics: valid until"));
+    const auto same = desk.xos({"policy", "diff", policy, policy, "--bundle", bundle});
+    INFO(same.errors);
+    CHECK(same.status == 0);
+    CHECK_THAT(same.output, ContainsSubstring("nobody gains or loses anything (3 subjects"));
+    write_file(bundle, read_file(bundle).substr(0, 100));
+    CHECK(desk.xos({"policy", "diff", policy, policy, "--bundle", bundle}).status == 1);
+}
+
 TEST_CASE("two members of two VOs at one desk") {
     const RunningAuthority physics, bio("bio");
     const Desk desk;

@@ -31,6 +31,8 @@ TEST_CASE("amounts are read and written back") {
     CHECK(format_memory(8193) == "8193M");
     CHECK(parse_duration("12h") == 43200);
     CHECK(parse_duration("2d") == 172800);
+    for (const char* text : {"0", "0s", "0m", "0h", "0d"}) CHECK(parse_period(text) == 0);
+    CHECK(parse_period("2d") == 172800);
     CHECK(format_duration(43200) == "12h");
     CHECK(format_duration(90) == "90s");
     CHECK(parse_cpus("2") == 2000);
@@ -46,6 +48,7 @@ TEST_CASE("what is no amount is none") {
          {"", "0", "-1", "+1", "G", "8g", "8 G", "1e3", "0x10", "8GG", "99999999999", "4294967297T"})
         CHECK_FALSE(parse_memory(text));
     for (const char* text : {"", "12", "0h", "1y", "99999d", "h"}) CHECK_FALSE(parse_duration(text));
+    for (const char* text : {"", "12", "00", "0y", "-0s", "h"}) CHECK_FALSE(parse_period(text));
     for (const char* text : {"", "0", "0.0", "0.001", ".5", "1.", "1.2345", "-1", "99999999"})
         CHECK_FALSE(parse_cpus(text));
     CHECK_FALSE(parse_count("0", 10));

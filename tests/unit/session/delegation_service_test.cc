@@ -5,11 +5,7 @@
 
 #include <catch2/matchers/catch_matchers_string.hpp>
 
-#include "common/policy/policy_file.h"
-#include "tests/unit/session/as_root.h"
-#include "tests/unit/ssh/command.h"
-#include "tests/unit/trust/node_state.h"
-#include "tests/unit/verifier/credential_fixture.h"
+#include "tests/unit/session/verifying_node.h"
 
 using namespace xos;
 using namespace xos::test;
@@ -17,37 +13,16 @@ using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
-struct Fixture : NodeState {
-    TempDir dir;
-    TestVo ca{"physics"};
-    SampleVo physics = make_live_vo();
-    SigningKey key = *SigningKey::generate();
+struct Fixture : VerifyingNode {
     std::string chain = ca.issue("user1", key);
-    std::unique_ptr<VerifierClient> verifier;
     std::string path = dir.path / "state.sqlite";
     std::optional<Database> kept;
     std::unique_ptr<DelegationService> service;
-    const uint32_t uid = kUidMin + 7;
 
     Fixture() {
-        require_root();
-        allow("all");
-        const XosAttributes person = ca.user("user1");
-        physics.bundle.vo.ca_certificate = ca.certificate;
-        physics.bundle.members = {
-            {"user1", person.number, person.user_id, person.groups, person.roles, false},
-            {"user2", 9, "aaaaaaaa-0000-4000-8000-000000000009", {}, {}, false}};
+        physics.bundle.members.push_back({"user2", 9, "aaaaaaaa-0000-4000-8000-000000000009", {}, {}, false});
         apply();
-        VerifierOptions options{.program = std::getenv("XOS_VERIFIER"), .uid = 65432, .gid = 65432};
-        verifier = must(VerifierClient::start(loop.get(), options));
         restart();
-    }
-    void apply() {
-        ++physics.bundle.serial;
-        REQUIRE(trust.apply(physics.seal(), physics.fingerprint()));
-    }
-    void allow(const std::string& actions) {
-        config.policy = must(parse_policy("- {allow: [" + actions + "]}", "node policy"));
     }
     // As after SIGKILL: what is not in the database is gone.
     void restart() {

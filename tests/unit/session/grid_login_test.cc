@@ -121,11 +121,11 @@ TEST_CASE("the VO's VOMS has another name now than when the proxy was verified")
 TEST_CASE("revocation through the bundle") {
     GridLogin login;
     SECTION("the proxy's serial") {
-        login.vo.bundle.revoked_serials.push_back("0b");
+        login.vo.bundle.revoked_serials = {"0b", "4a0001"};
         CHECK_THAT(login.refusal(), ContainsSubstring("certificate 0b of the proxy's chain is revoked"));
     }
     SECTION("the serial of the user's certificate") {
-        login.vo.bundle.revoked_serials.push_back("0a");
+        login.vo.bundle.revoked_serials = {"0a", "4a0001"};
         CHECK_THAT(login.refusal(), ContainsSubstring("certificate 0a"));
     }
     SECTION("the identity, while the record still has it") {

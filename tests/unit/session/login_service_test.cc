@@ -5,10 +5,7 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <filesystem>
 
-#include "common/policy/policy_file.h"
-#include "tests/unit/session/as_root.h"
-#include "tests/unit/ssh/command.h"
-#include "tests/unit/trust/node_state.h"
+#include "tests/unit/session/verifying_node.h"
 #include "tests/unit/verifier/grid_fixture.h"
 #include "xosd/container/pidfd.h"
 
@@ -18,33 +15,14 @@ using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
-// A node with the real verifier; physics is trusted, user1 has number 7 in it.
-struct Fixture : NodeState {
-    TempDir dir;
-    TestVo ca{"physics"};
-    SampleVo physics = make_live_vo();
-    SigningKey key = *SigningKey::generate();
+struct Fixture : VerifyingNode {
     SessionStore sessions{database, loop};
-    std::unique_ptr<VerifierClient> verifier;
     std::optional<LoginService> service;
-    const uint32_t uid = kUidMin + 7;
 
     Fixture() {
-        require_root();
         config.home_root = dir.path / "homes";
-        allow("all");
-        const XosAttributes person = ca.user("user1");
-        physics.bundle.vo.ca_certificate = ca.certificate;
-        physics.bundle.members = {
-            {"user1", person.number, person.user_id, person.groups, person.roles, false}};
-        REQUIRE(trust.apply(physics.seal(), physics.fingerprint()));
         REQUIRE(sessions.load());
-        VerifierOptions options{.program = std::getenv("XOS_VERIFIER"), .uid = 65432, .gid = 65432};
-        verifier = must(VerifierClient::start(loop.get(), options));
         service.emplace(loop, config, trust, sessions, *verifier);
-    }
-    void allow(const std::string& actions) {
-        config.policy = must(parse_policy("- {allow: [" + actions + "]}", "node policy"));
     }
     std::string certificate() const { return encode_base64(as_bytes(wrap_any(ca.issue("user1", key), key))); }
     std::string auth_info() const { return "publickey " + std::string(kSshCertType) + " " + certificate(); }
@@ -196,20 +174,16 @@ TEST_CASE_METHOD(Fixture,
     REQUIRE(proxy_key);
     const std::string type(ssh_cert_type(KeyType::rsa));
     const std::string blob = encode_base64(as_bytes(wrap_grid(certificates_of(file), proxy_key.get())));
-    const auto give = [&] {
-        ++physics.bundle.serial;
-        REQUIRE(trust.apply(physics.seal(), physics.fingerprint()));
-    };
     const auto ask = [&] { return ask_keys("user1@physics", uid, type, blob); };
     physics.bundle.voms = grid.trust.trust;
     physics.bundle.crls = grid.trust.crls;
-    give();
+    apply();
     CHECK_THAT(ask().reason, ContainsSubstring("voms: accept in node.yaml"));
     config.voms_accept = {"physics"};
     CHECK_THAT(ask().reason, ContainsSubstring("/DC=org/DC=example/O=Users/CN=User One by"));
     const GridIdentity identity{"/DC=org/DC=example/CN=Grid CA", "/DC=org/DC=example/O=Users/CN=User One"};
     physics.bundle.members[0].identities = {identity};
-    give();
+    apply();
     const Answer good = ask();
     CHECK(good.reason == "");
     REQUIRE(good.verdict == Verdict::permit);
@@ -238,7 +212,7 @@ TEST_CASE_METHOD(Fixture,
     SECTION("when the VO no longer trusts the server") {
         physics.bundle.voms->servers = {grid.ca.issue(host_name("voms.example.org")).der()};
     }
-    give();
+    apply();
     const auto given = std::chrono::steady_clock::now();
     CHECK(ask().verdict == Verdict::deny);
     CHECK(std::chrono::steady_clock::now() - given < 1s);

@@ -91,7 +91,7 @@ TEST_CASE_METHOD(Fixture,
     open(holder, 2h, "4a03");
     REQUIRE(store.find_valid(uid, now, none_revoked));
     CHECK(store.find_valid(uid, now, none_revoked)->id == longest);
-    const std::vector<std::string> revoked{"4a02", "4a01"};
+    const std::vector<std::string> revoked{"4a01", "4a02"};
     CHECK(store.find_valid(uid, now, revoked)->serial == "4a03");
     CHECK(store.find_valid(uid, now + 2h, revoked) == nullptr);
     CHECK(store.find_valid(uid, now + 3h, none_revoked) == nullptr);

@@ -153,7 +153,20 @@ TEST_CASE("VOMS proxies are let in for the VOs that the owner lists") {
     CHECK(parse_node_config("voms: {accept: physics}", "node.yaml")->voms_crl_grace.count() == 0);
     CHECK_THAT(refusal_of("voms: {accept: [Physics!]}"), ContainsSubstring("names of VOs"));
     CHECK_THAT(refusal_of("voms: {crl-grace: 31d}"), ContainsSubstring("at most 30d"));
+    CHECK_THAT(refusal_of("voms: {crl-grace: 2592001s}"), ContainsSubstring("at most 30d"));
     CHECK_THAT(refusal_of("voms: {crl-grace: soon}"), ContainsSubstring("a time such as"));
+    for (const char* bad : {"12", "-1s", "1.5h", "s", "0y", "00", "[0s]", "99999999999s"})
+        CHECK_THAT(refusal_of(compose("voms: {{crl-grace: {}}}", bad)), ContainsSubstring("a time such as"));
+    for (const auto& [text, grace] : {std::pair("0s", std::chrono::days(0)),
+                                      {"0", std::chrono::days(0)},
+                                      {"0d", std::chrono::days(0)},
+                                      {"30d", std::chrono::days(30)},
+                                      {"2592000s", std::chrono::days(30)}}) {
+        const auto read = parse_node_config(compose("voms: {{crl-grace: {}}}", text), "node.yaml");
+        INFO(text);
+        REQUIRE(read);
+        CHECK(read->voms_crl_grace == grace);
+    }
     CHECK_THAT(refusal_of("voms: {all: yes}"), ContainsSubstring("expected one of accept"));
     CHECK_THAT(refusal_of("voms: yes"), ContainsSubstring("expected a map"));
 }

@@ -212,3 +212,11 @@ TEST_CASE_METHOD(Fixture, "the accounts of a VO") {
     CHECK(one.groups[0].name == "members@physics");
     CHECK(one.groups[0].of_all);
 }
+
+TEST_CASE("a revoked serial is found wherever the bundle names it") {
+    Bundle bundle = make_live_vo().bundle;
+    bundle.revoked_serials = {"4a03", "4a01", "4a02"};
+    const auto vo = must(make_trusted(std::move(bundle), "SHA256:x"));
+    for (const char* serial : {"4a01", "4a02", "4a03"}) CHECK(vo->is_revoked(serial));
+    for (const char* serial : {"", "4a", "4a00", "4a04"}) CHECK_FALSE(vo->is_revoked(serial));
+}

@@ -1,11 +1,9 @@
 #include "xosd/container/loader/exit_record.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
-#include <cstring>
 
 #include "xosd/container/loader_protocol.h"
 
