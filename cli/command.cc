@@ -19,6 +19,7 @@ const std::map<std::string_view, const char*> kGroups = {
     {"policy", "Policies of a VO and of this node"},
     {"node", "This node: its state, its configuration"},
     {"account", "Accounts of VO users on this node"},
+    {"doctor", "What is wrong on this node, and what to do"},
     {"session", "Sessions of VO users on this node"},
 };
 

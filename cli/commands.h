@@ -13,6 +13,7 @@ void add_credential_destroy_command(CommandTable& table);
 void add_credential_request_command(CommandTable& table);
 void add_credential_show_command(CommandTable& table);
 void add_credential_verify_command(CommandTable& table);
+void add_doctor_commands(CommandTable& table);
 void add_enroll_commands(CommandTable& table);
 void add_issuer_commands(CommandTable& table);
 void add_job_commands(CommandTable& table);
@@ -43,6 +44,7 @@ inline constexpr void (*kCommands[])(CommandTable&) = {
     add_job_commands,
     add_node_commands,
     add_account_commands,
+    add_doctor_commands,
     add_trust_commands,
     add_resource_commands,
     add_policy_explain_command,
