@@ -18,6 +18,8 @@ const std::map<std::string_view, const char*> kGroups = {
     {"token", "JSON web tokens: exchanged for a credential"},
     {"policy", "Policies of a VO and of this node"},
     {"node", "This node: its state, its configuration"},
+    {"account", "Accounts of VO users on this node"},
+    {"doctor", "What is wrong on this node, and what to do"},
     {"session", "Sessions of VO users on this node"},
 };
 

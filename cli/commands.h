@@ -6,12 +6,14 @@
 
 namespace xos {
 
+void add_account_commands(CommandTable& table);
 void add_authority_commands(CommandTable& table);
 void add_credential_delegate_command(CommandTable& table);
 void add_credential_destroy_command(CommandTable& table);
 void add_credential_request_command(CommandTable& table);
 void add_credential_show_command(CommandTable& table);
 void add_credential_verify_command(CommandTable& table);
+void add_doctor_commands(CommandTable& table);
 void add_enroll_commands(CommandTable& table);
 void add_issuer_commands(CommandTable& table);
 void add_job_commands(CommandTable& table);
@@ -41,6 +43,8 @@ inline constexpr void (*kCommands[])(CommandTable&) = {
     add_job_run_commands,
     add_job_commands,
     add_node_commands,
+    add_account_commands,
+    add_doctor_commands,
     add_trust_commands,
     add_resource_commands,
     add_policy_explain_command,

@@ -89,13 +89,15 @@ Outcome<void> Daemon::listen() {
     });
     sessions->on_change([&publication](uint32_t uid) { publication.stir(uid); });
     jobs->on_change([&publication](uint32_t uid) { publication.stir(uid); });
+    accounts = std::make_unique<AccountService>(AccountService::Parts{
+        loop, *database, config, *trust, *ledger, *sessions, delegations.get(), jobs.get()});
     logins = std::make_unique<LoginService>(loop, config, *trust, *sessions, *verifier);
     if (auto started = take(PamServer::start(loop, {kPamSocket, keys->uid, keys->gid}, *logins), pam);
         !started)
         return started;
     if (auto started = take(ControlServer::start(loop, kControlSocket), control); !started) return started;
     for (const auto bind : {bind_node_methods, bind_trust_methods, bind_session_methods,
-                            bind_credential_methods, bind_job_methods})
+                            bind_credential_methods, bind_job_methods, bind_account_methods})
         if (auto bound = bind(*control, *this); !bound) return bound;
     return {};
 }

@@ -8,6 +8,7 @@
 
 #include "common/event_loop.h"
 #include "common/sqlite.h"
+#include "xosd/account/account_service.h"
 #include "xosd/control/control_server.h"
 #include "xosd/fetcher/fetch_client.h"
 #include "xosd/identity/uid_ledger.h"
@@ -51,6 +52,7 @@ class Daemon {
     std::unique_ptr<LoginService> logins;
     std::unique_ptr<DelegationService> delegations;
     std::unique_ptr<JobService> jobs;
+    std::unique_ptr<AccountService> accounts;
     std::unique_ptr<PamServer> pam;
     std::unique_ptr<ControlServer> control;
 

@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "xosd/container/tree_removal.h"
+
 namespace xos {
 namespace {
 
@@ -283,11 +285,12 @@ Outcome<void> mount_layer(const std::string& layer, const std::string& home, uin
 
 Outcome<void> remove_layer(const std::string& layer) {
     if (!is_plain_path(layer)) return failure(Errc::invalid, "{} is no layer", layer);
-    // remove_all never follows a symlink: it descends by directory descriptors
-    std::error_code error;
-    std::filesystem::remove_all(layer, error);
-    if (error) return failure(Errc::system, "cannot delete the layer {}: {}", layer, error.message());
-    return {};
+    const size_t slash = layer.rfind('/');
+    const UniqueFd parent(
+        open(slash == 0 ? "/" : layer.substr(0, slash).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!parent && errno == ENOENT) return {};
+    if (!parent) return failure_errno(errno, "cannot open the directory of {}", layer);
+    return remove_directory(parent.get(), layer.substr(slash + 1), layer);
 }
 
 }  // namespace xos

@@ -167,3 +167,41 @@ const sd_varlink_interface xos_interface_job = {
          &vl_method_Forget,
          NULL},
 };
+
+/* org.xtreemos.Account */
+static SD_VARLINK_DEFINE_STRUCT_TYPE(
+    Account, FIELD(login, STRING), FIELD(uid, INT), FIELD(vo, STRING), FIELD_OPTIONAL(state, STRING),
+    FIELD_OPTIONAL(memberId, STRING), FIELD_OPTIONAL(firstUsed, INT), FIELD_OPTIONAL(lastLogin, INT),
+    FIELD_OPTIONAL(purged, INT), FIELD_OPTIONAL(sessions, INT), FIELD_OPTIONAL(jobs, INT),
+    FIELD_OPTIONAL(endedJobs, INT), FIELD_OPTIONAL(delegatedUntil, INT),
+    SD_VARLINK_DEFINE_FIELD(homes, SD_VARLINK_STRING, SD_VARLINK_ARRAY | SD_VARLINK_NULLABLE));
+static SD_VARLINK_DEFINE_METHOD(List, IN_OPTIONAL(vo, STRING), IN(all, BOOL), IN_OPTIONAL(after, INT),
+                                SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(accounts, Account, SD_VARLINK_ARRAY),
+                                OUT_OPTIONAL(next, INT));
+static SD_VARLINK_DEFINE_METHOD(Show, IN_OPTIONAL(login, STRING), IN_OPTIONAL(uid, INT),
+                                SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(account, Account, REQUIRED));
+static SD_VARLINK_DEFINE_METHOD(Purge, IN_OPTIONAL(login, STRING), IN_OPTIONAL(uid, INT), IN(dryRun, BOOL),
+                                OUT(login, STRING), OUT(uid, INT),
+                                SD_VARLINK_DEFINE_OUTPUT(homes, SD_VARLINK_STRING, SD_VARLINK_ARRAY),
+                                OUT(jobs, INT), OUT(delegated, BOOL));
+
+const sd_varlink_interface xos_interface_account = {
+    .name = "org.xtreemos.Account",
+    .symbols =
+        {SD_VARLINK_INTERFACE_COMMENT(
+             "Accounts of VO users on this node. Everybody may ask who is a member; what somebody has here "
+             "is "
+             "told to root and to that member: without it the optional fields are absent."),
+         SD_VARLINK_SYMBOL_COMMENT(
+             "state: member, suspended, gone, or unknown where the VO's bundle does not open. Times are "
+             "seconds since 1970."),
+         &vl_type_Account,
+         SD_VARLINK_SYMBOL_COMMENT("Accounts by uid, a page at a time: where next is answered, call again "
+                                   "with it as after. all: also "
+                                   "those that have nothing here."),
+         &vl_method_List, SD_VARLINK_SYMBOL_COMMENT("One account, by login name or uid."), &vl_method_Show,
+         SD_VARLINK_SYMBOL_COMMENT(
+             "Removes what somebody who is gone left here: home, delegated credential, ended jobs (root). "
+             "dryRun: tells what there is."),
+         &vl_method_Purge, NULL},
+};

@@ -14,6 +14,7 @@ extern const sd_varlink_interface xos_interface_trust;
 extern const sd_varlink_interface xos_interface_session;
 extern const sd_varlink_interface xos_interface_job;
 extern const sd_varlink_interface xos_interface_credential;
+extern const sd_varlink_interface xos_interface_account;
 
 #ifdef __cplusplus
 }

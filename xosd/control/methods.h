@@ -15,6 +15,7 @@ Outcome<void> bind_node_methods(ControlServer& server, Daemon& daemon);
 Outcome<void> bind_trust_methods(ControlServer& server, Daemon& daemon);
 Outcome<void> bind_session_methods(ControlServer& server, Daemon& daemon);
 Outcome<void> bind_credential_methods(ControlServer& server, Daemon& daemon);
+Outcome<void> bind_account_methods(ControlServer& server, Daemon& daemon);
 Outcome<void> bind_job_methods(ControlServer& server, Daemon& daemon);
 
 }  // namespace xos

@@ -18,6 +18,7 @@ constexpr const char* kSchema[] = {
     " uid INTEGER PRIMARY KEY, vo_id TEXT NOT NULL REFERENCES uid_blocks(vo_id), number INTEGER NOT NULL,"
     " member_id TEXT NOT NULL, login_name TEXT NOT NULL, first_used INTEGER NOT NULL,"
     " UNIQUE(vo_id, member_id)) STRICT;",
+    "ALTER TABLE uids ADD COLUMN purged INTEGER NOT NULL DEFAULT 0",
 };
 
 enum Query {
@@ -28,17 +29,22 @@ enum Query {
     kSelectMember,
     kInsertUid,
     kRename,
+    kSelectUids,
+    kNotePurged,
     kQueries
 };
 constexpr const char* kSql[kQueries] = {
     "INSERT INTO uid_blocks(vo_id, vo, base, size, node_local) VALUES (?1, ?2, ?3, ?4, ?5)",
     "SELECT vo, vo_id, base, size, node_local FROM uid_blocks WHERE vo_id = ?1",
     "SELECT vo, vo_id, base, size, node_local FROM uid_blocks ORDER BY base",
-    "SELECT u.uid, b.vo, u.vo_id, u.number, u.member_id, u.login_name, u.first_used"
+    "SELECT u.uid, b.vo, u.vo_id, u.number, u.member_id, u.login_name, u.first_used, u.purged"
     " FROM uids u JOIN uid_blocks b USING(vo_id) WHERE u.uid = ?1",
     "SELECT uid FROM uids WHERE vo_id = ?1 AND member_id = ?2",
     "INSERT INTO uids(uid, vo_id, number, member_id, login_name, first_used) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     "UPDATE uids SET login_name = ?2 WHERE uid = ?1",
+    "SELECT u.uid, b.vo, u.vo_id, u.number, u.member_id, u.login_name, u.first_used, u.purged"
+    " FROM uids u JOIN uid_blocks b USING(vo_id) WHERE u.uid BETWEEN ?1 AND ?2 ORDER BY u.uid LIMIT ?3",
+    "UPDATE uids SET purged = ?2 WHERE uid = ?1",
 };
 
 LedgerBlock read_block(const Statement& row) {
@@ -47,6 +53,17 @@ LedgerBlock read_block(const Statement& row) {
             .base = static_cast<uint32_t>(row.number(2)),
             .size = static_cast<uint32_t>(row.number(3)),
             .node_local = row.number(4) != 0};
+}
+
+LedgerEntry read_entry(const Statement& row) {
+    return {.uid = static_cast<uint32_t>(row.number(0)),
+            .vo = std::string(row.text(1)),
+            .member = {.vo_id = std::string(row.text(2)),
+                       .number = static_cast<uint32_t>(row.number(3)),
+                       .member_id = std::string(row.text(4)),
+                       .login_name = std::string(row.text(5))},
+            .first_used = row.number(6),
+            .purged = row.number(7)};
 }
 
 bool overlaps(const LedgerBlock& a, const LedgerBlock& b) {
@@ -190,15 +207,26 @@ Outcome<LedgerEntry> UidLedger::find_uid(uint32_t uid) {
     const Outcome<bool> row = select.step();
     if (!row) return std::unexpected(row.error());
     if (!*row) return failure(Errc::not_found, "uid {} was never used on this node", uid);
-    LedgerEntry entry{.uid = uid,
-                      .vo = std::string(select.text(1)),
-                      .member = {.vo_id = std::string(select.text(2)),
-                                 .number = static_cast<uint32_t>(select.number(3)),
-                                 .member_id = std::string(select.text(4)),
-                                 .login_name = std::string(select.text(5))},
-                      .first_used = select.number(6)};
+    LedgerEntry entry = read_entry(select);
     select.reset();
     return entry;
+}
+
+Outcome<std::vector<LedgerEntry>> UidLedger::list_uids(uint32_t first, uint32_t last, size_t max) {
+    std::vector<LedgerEntry> entries;
+    Statement& select = statements_[kSelectUids];
+    if (Outcome<void> bound = select.bind(first, last, static_cast<int64_t>(max)); !bound)
+        return std::unexpected(bound.error());
+    for (;;) {
+        const Outcome<bool> row = select.step();
+        if (!row) return std::unexpected(row.error());
+        if (!*row) return entries;
+        entries.push_back(read_entry(select));
+    }
+}
+
+Outcome<void> UidLedger::note_purged(uint32_t uid) {
+    return statements_[kNotePurged].run(uid, static_cast<int64_t>(time(nullptr)));
 }
 
 Outcome<void> UidLedger::check_name(const LedgerMember& member, const LedgerBlock& block,

@@ -31,6 +31,7 @@ struct LedgerEntry {
     std::string vo;
     LedgerMember member;
     int64_t first_used = 0;  // seconds since the epoch
+    int64_t purged = 0;      // when what its owner left here was removed; 0: never
 };
 
 class UidLedger {
@@ -61,6 +62,11 @@ class UidLedger {
     [[nodiscard]] Outcome<LedgerEntry> find_uid(uint32_t uid);
     [[nodiscard]] Outcome<LedgerBlock> find_block(const std::string& vo_id);
     [[nodiscard]] Outcome<std::vector<LedgerBlock>> list_blocks();
+    // By uid, from first to last, at most max of them: a ledger may hold millions.
+    [[nodiscard]] Outcome<std::vector<LedgerEntry>> list_uids(uint32_t first, uint32_t last, size_t max);
+
+    // Notes that what the owner of uid left here was removed now. The uid stays his.
+    [[nodiscard]] Outcome<void> note_purged(uint32_t uid);
 
   private:
     UidLedger() = default;

@@ -39,6 +39,10 @@ struct JobPlaces {
     std::unique_ptr<Checkpointer> checkpointer = make_criu_checkpointer();
 };
 
+struct JobCounts {
+    size_t live = 0, ended = 0;  // live: not ended yet
+};
+
 class JobService {
   public:
     struct Parts {
@@ -70,6 +74,8 @@ class JobService {
     void restart(uint32_t uid, uint64_t id, uint64_t generation, OnJob done);
     // Removes an ended job with its checkpoints.
     void forget(uint32_t uid, uint64_t id, OnJob done);
+    // The same with all ended jobs of owner, their layers among it.
+    void forget_all(uint32_t owner, OnCleared done);
     void snapshot(uint32_t uid, uint64_t id, std::function<void(Outcome<JobSnapshot>)> done);
 
     // The job, if uid may see it: root all, others their own. To a stranger it does not exist.
@@ -77,6 +83,7 @@ class JobService {
     std::vector<Job> list(uint32_t uid, bool all) const;
     // stir is called with the uid of each job that begins or ends.
     void on_change(std::function<void(uint32_t)> stir) { stir_ = std::move(stir); }
+    std::map<uint32_t, JobCounts> count() const;  // by owner
 
   private:
     // Of a job that has not ended: it is in live_ from the moment its state is stored until ended is.

@@ -148,8 +148,8 @@ Outcome<DelegatedCredential> DelegationService::complete(uint32_t uid, std::stri
     return delegated;
 }
 
-bool DelegationService::destroy(uint32_t uid) {
-    return store_.remove(uid, "destroyed by its owner");
+bool DelegationService::destroy(uint32_t uid, std::string_view reason) {
+    return store_.remove(uid, reason);
 }
 
 }  // namespace xos

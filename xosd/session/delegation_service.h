@@ -46,7 +46,7 @@ class DelegationService {
     Outcome<DelegatedCredential> complete(uint32_t uid, std::string_view serial, std::string_view signature,
                                           std::chrono::sys_seconds now);
     // Whether there was one.
-    bool destroy(uint32_t uid);
+    bool destroy(uint32_t uid, std::string_view reason = "destroyed by its owner");
 
     // The delegated credential of uid if it holds now, or null.
     const DelegatedCredential* find_valid(uint32_t uid, std::chrono::sys_seconds now) const;

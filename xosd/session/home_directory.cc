@@ -99,8 +99,10 @@ Outcome<void> make_home(const Home& home) {
     struct stat st{};
     if (fstatat(vo->get(), home.user.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0) {
         if (S_ISDIR(st.st_mode) && st.st_uid == home.uid) return {};
-        return failure(Errc::conflict, "{} exists and is not a directory of uid {}: move it away",
-                       home_path(home), home.uid);
+        return failure(Errc::conflict,
+                       "{} exists and is not a directory of uid {}: move it away, or, where its owner is "
+                       "gone from the VO, 'xos account purge {}'",
+                       home_path(home), home.uid, st.st_uid);
     }
     // a user name never begins with a dot, so this one is nobody's
     const std::string temporary = "." + home.user;

@@ -190,6 +190,7 @@ void LoginService::finish(Opening& opening) {
     session.chain = opening.chain;
     session.opened = current_time();
     session.expires = opening.chain.empty() ? std::chrono::sys_seconds{} : opening.grant.expires;
+    session.home = home_path(opening.home);
     const auto id = sessions_.open(std::move(session), opening.caller.pid, std::move(opening.caller.pidfd));
     if (!id) {
         log(Level::error, "session refused", {{"user", opening.login}, {"reason", id.error().message}});

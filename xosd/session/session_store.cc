@@ -28,6 +28,7 @@ std::chrono::sys_seconds time_of(int64_t seconds) {
 
 Outcome<void> SessionStore::load() {
     if (auto migrated = database_->migrate("session", kSchema); !migrated) return migrated;
+    if (auto loaded = visits_.load(); !loaded) return loaded;
     auto select = database_->prepare(
         "SELECT id, login, uid, service, remote, serial, opened, expires, pid, start_time, chain FROM "
         "session");
@@ -67,17 +68,8 @@ Outcome<uint64_t> SessionStore::open(LoginSession session, pid_t pid, UniqueFd p
     const auto start_time = read_start_time(pid);
     if (!pidfd || !start_time)
         return failure(Errc::unavailable, "the process that opens the session has gone");
-    auto insert = database_->prepare(
-        "INSERT INTO session (login, uid, service, remote, serial, opened, expires, pid, start_time, chain)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
-    if (!insert) return std::unexpected(insert.error());
-    if (auto done = insert->run(session.login, session.uid, session.service, session.remote, session.serial,
-                                seconds(session.opened), seconds(session.expires), int64_t{pid},
-                                static_cast<int64_t>(*start_time), session.chain);
-        !done)
-        return std::unexpected(done.error());
-    session.id = static_cast<uint64_t>(database_->last_row_id());
     session.pid = pid;
+    if (auto stored = store(session, *start_time); !stored) return std::unexpected(stored.error());
     const uint64_t id = session.id;
     sessions_.emplace(id, std::move(session));
     if (auto watched = watch(id, std::move(pidfd)); !watched) {
@@ -86,6 +78,24 @@ Outcome<uint64_t> SessionStore::open(LoginSession session, pid_t pid, UniqueFd p
     }
     stir_(sessions_.at(id).uid);
     return id;
+}
+
+// The visit in the same commit: a home that was made is known as long as it may be there.
+Outcome<void> SessionStore::store(LoginSession& session, uint64_t start_time) {
+    auto transaction = Transaction::begin(*database_);
+    if (!transaction) return std::unexpected(transaction.error());
+    auto insert = database_->prepare(
+        "INSERT INTO session (login, uid, service, remote, serial, opened, expires, pid, start_time, chain)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
+    if (!insert) return std::unexpected(insert.error());
+    if (auto done = insert->run(session.login, session.uid, session.service, session.remote, session.serial,
+                                seconds(session.opened), seconds(session.expires), int64_t{session.pid},
+                                static_cast<int64_t>(start_time), session.chain);
+        !done)
+        return done;
+    session.id = static_cast<uint64_t>(database_->last_row_id());
+    if (auto noted = visits_.note(session.uid, session.home, session.opened); !noted) return noted;
+    return transaction->commit();
 }
 
 Outcome<void> SessionStore::watch(uint64_t id, UniqueFd pidfd) {

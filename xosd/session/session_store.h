@@ -1,7 +1,8 @@
 // The sessions of VO users on this node.
 //
-// Owns: their records in the state database and a watch on the process that holds each. Process: xosd.
-// Trusts: pids only together with their start time, so that a record outlives a restart of xosd.
+// Owns: their records in the state database, those of ended ones (VisitStore), and a watch on the process
+// that holds each. Process: xosd. Trusts: pids only together with their start time, so that a record outlives
+// a restart of xosd.
 #pragma once
 
 #include <chrono>
@@ -15,6 +16,7 @@
 #include "common/event_loop.h"
 #include "common/sqlite.h"
 #include "libxos/unique_fd.h"
+#include "xosd/session/visit_store.h"
 
 namespace xos {
 
@@ -29,12 +31,14 @@ struct LoginSession {
     std::chrono::sys_seconds expires;  // epoch: no credential
     pid_t pid = 0;                     // the process that opened it and closes it
     std::string chain;                 // public PEM; empty where there is none
+    std::string home;                  // for the record of visits; not read back
 };
 
 class SessionStore {
   public:
     // Both outlive the store, which stays where it is: watches point to it.
-    SessionStore(Database& database, EventLoop& loop) : database_(&database), loop_(&loop) {}
+    SessionStore(Database& database, EventLoop& loop)
+        : database_(&database), loop_(&loop), visits_(database) {}
     SessionStore(const SessionStore&) = delete;
     SessionStore& operator=(const SessionStore&) = delete;
 
@@ -49,6 +53,7 @@ class SessionStore {
     // stir is called with the uid of each session that was opened or closed.
     void on_change(std::function<void(uint32_t)> stir) { stir_ = std::move(stir); }
 
+    VisitStore& visits() { return visits_; }
     const std::map<uint64_t, LoginSession>& all() const { return sessions_; }
     size_t count(uint32_t uid) const;
     // A live session of uid whose credential is in date and whose serial is none of revoked (sorted), or
@@ -63,10 +68,12 @@ class SessionStore {
         UniqueFd pidfd;
         EventSource source;
     };
+    Outcome<void> store(LoginSession& session, uint64_t start_time);
     Outcome<void> watch(uint64_t id, UniqueFd pidfd);
 
     Database* database_;
     EventLoop* loop_;
+    VisitStore visits_;
     std::map<uint64_t, LoginSession> sessions_;
     std::map<uint64_t, Watch> watches_;
     std::function<void(uint32_t)> stir_ = [](uint32_t) {};

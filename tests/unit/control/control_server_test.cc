@@ -101,9 +101,12 @@ struct DaemonFixture : Fixture {
         REQUIRE(daemon.trust->load());
         daemon.sessions = std::make_unique<SessionStore>(*daemon.database, loop);
         REQUIRE(daemon.sessions->load());
+        daemon.accounts = std::make_unique<AccountService>(AccountService::Parts{
+            loop, *daemon.database, daemon.config, *daemon.trust, *daemon.ledger, *daemon.sessions});
         server = must(ControlServer::start(loop, path + "2"));
         path += "2";
-        for (const auto bind_all : {bind_node_methods, bind_trust_methods, bind_session_methods})
+        for (const auto bind_all :
+             {bind_node_methods, bind_trust_methods, bind_session_methods, bind_account_methods})
             REQUIRE(bind_all(*server, daemon));
     }
 };
@@ -241,9 +244,43 @@ TEST_CASE_METHOD(DaemonFixture, "everybody may ask what is no secret, and sees t
     CHECK_THAT(ask("org.xtreemos.Session.ListSessions"), ContainsSubstring("user1@physics"));
 }
 
+TEST_CASE_METHOD(DaemonFixture, "accounts are everybody's to list, root's to purge") {
+    const SampleVo physics = make_live_vo();
+    REQUIRE(daemon.trust->apply(physics.seal(), physics.fingerprint()));
+    const std::string user1 = std::to_string(kUidMin + 1);
+    const Json all = JsonObject().set("all", Json::boolean(true)).build();
+    CHECK_THAT(ask("org.xtreemos.Account.List", all), ContainsSubstring(R"("state":"suspended")"));
+    const std::string others = ask("org.xtreemos.Account.List", all, kTestUid);
+    CHECK_THAT(others,
+               ContainsSubstring("{\"login\":\"user1@physics\",\"uid\":" + user1 + ",\"vo\":\"physics\"}"));
+    CHECK_FALSE(others.contains("state"));
+    CHECK(ask("org.xtreemos.Account.List", JsonObject().set("all", Json::boolean(false)).build()) ==
+          R"({"accounts":[]})");
+    const Json login = JsonObject().set("login", Json::string("user1@physics")).build();
+    CHECK_THAT(ask("org.xtreemos.Account.Show", login, kTestUid), ContainsSubstring("\"uid\":" + user1));
+    CHECK_THAT(ask("org.xtreemos.Account.Show", login, kUidMin + 1),
+               ContainsSubstring(R"("state":"member")"));
+    const auto purge = [&](const char* key, Json value, uid_t uid) {
+        return ask("org.xtreemos.Account.Purge",
+                   JsonObject().set(key, std::move(value)).set("dryRun", Json::boolean(true)).build(), uid);
+    };
+    CHECK_THAT(purge("uid", Json::integer(kUidMin + 1), kUidMin + 1),
+               ContainsSubstring(R"("code":"denied")"));
+    CHECK_THAT(purge("uid", Json::integer(kUidMin + 1), 0), ContainsSubstring("still a member"));
+    CHECK_THAT(purge("uid", Json::signed_integer(-1), 0), ContainsSubstring(R"("code":"invalid")"));
+    CHECK_THAT(purge("login", Json::string(""), 0), ContainsSubstring(R"("code":"invalid")"));
+    CHECK_THAT(purge("login", Json::string(std::string(4096, 'a')), 0),
+               ContainsSubstring(R"("code":"invalid")"));
+    CHECK_THAT(ask("org.xtreemos.Account.Show", JsonObject().build()),
+               ContainsSubstring("either login or uid"));
+    CHECK_THAT(ask("org.xtreemos.Account.List", JsonObject().set("all", Json::string("yes")).build()),
+               ContainsSubstring("InvalidParameter"));
+}
+
 TEST_CASE_METHOD(DaemonFixture, "the interfaces describe themselves") {
     for (const auto& [name, method] : {std::pair{"org.xtreemos.Node", "method Explain("},
                                        {"org.xtreemos.Trust", "method Apply("},
+                                       {"org.xtreemos.Account", "method Purge("},
                                        {"org.xtreemos.Session", "method ListSessions("}}) {
         const std::string text = ask("org.varlink.service.GetInterfaceDescription",
                                      JsonObject().set("interface", Json::string(name)).build());

@@ -175,3 +175,21 @@ TEST_CASE_METHOD(Fixture, "through all joins and leaves no uid gets a second sub
     REQUIRE(transaction->commit());
     CHECK(wrong == 0);
 }
+
+TEST_CASE_METHOD(Fixture, "uids are listed in slices, and keep a note of their purge") {
+    for (uint32_t number = 1; number <= 10; ++number)
+        REQUIRE(ledger.record(kUidMin + number,
+                              member(number, "m" + std::to_string(number), "user" + std::to_string(number)),
+                              local));
+    const auto slice = ledger.list_uids(kUidMin + 3, kUidMin + 100, 4);
+    REQUIRE(slice);
+    REQUIRE(slice->size() == 4);
+    CHECK(slice->front().uid == kUidMin + 3);
+    CHECK(slice->back().member.login_name == "user6@physics");
+    CHECK(ledger.list_uids(kUidMin + 9, kUidMin + 9, 4)->size() == 1);
+    CHECK(ledger.list_uids(kUidMin + 11, kUidMax, 4)->empty());
+    CHECK(ledger.find_uid(kUidMin + 3)->purged == 0);
+    REQUIRE(ledger.note_purged(kUidMin + 3));
+    CHECK(ledger.find_uid(kUidMin + 3)->purged != 0);
+    CHECK(ledger.record(kUidMin + 3, member(3, "other", "user3"), local).error().code == Errc::conflict);
+}

@@ -308,3 +308,28 @@ TEST_CASE_METHOD(Fixture, "files that belong to no job go at the next start") {
     CHECK_FALSE(fs::exists(checkpoints(id)));
     CHECK(jobs().list(0, true).empty());
 }
+
+TEST_CASE_METHOD(Fixture, "all ended jobs of one owner are forgotten, with what a failed removal left") {
+    const uint64_t first = make_ended_with_checkpoint();
+    const auto second = run("true");
+    REQUIRE(second);
+    REQUIRE(wait(second->id));
+    const uint64_t sleeper = start_sleeper();
+    CHECK(jobs().count().at(uid).live == 1);
+    CHECK(jobs().count().at(uid).ended == 2);
+    REQUIRE(run_until([&] { return !is_layer(first); }));
+    fs::create_directories(base / "jobs" / job_name(first) / "upper");
+    std::optional<Outcome<void>> done;
+    jobs().forget_all(uid + 1, [&](const Outcome<void>& forgotten) { done = forgotten; });
+    REQUIRE(done);
+    CHECK(jobs().list(0, true).size() == 3);
+    done.reset();
+    jobs().forget_all(uid, [&](const Outcome<void>& forgotten) { done = forgotten; });
+    REQUIRE(run_until([&] { return done.has_value(); }));
+    CHECK(*done);
+    CHECK_FALSE(is_layer(first));
+    CHECK_FALSE(fs::exists(checkpoints(first)));
+    REQUIRE(jobs().list(0, true).size() == 1);
+    CHECK(jobs().list(0, true).front().id == sleeper);
+    CHECK(cancel(sleeper));
+}

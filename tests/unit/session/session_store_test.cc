@@ -137,3 +137,26 @@ TEST_CASE_METHOD(Fixture, "without a process there is no session") {
     CHECK_FALSE(store.open({}, pid, std::move(pidfd)));
     CHECK(store.all().empty());
 }
+
+TEST_CASE_METHOD(Fixture, "a visit outlives its session") {
+    Holder holder;
+    LoginSession session;
+    session.uid = kUidMin + 1;
+    session.opened = now;
+    session.home = "/home/xos/physics/user1";
+    const auto id = must(store.open(session, holder.pid, holder.pidfd()));
+    session.opened = now + 5s;
+    CHECK(must(store.open(session, holder.pid, holder.pidfd())) != id);
+    store.close(id, "done");
+    auto visits = store.visits().find(kUidMin + 1);
+    REQUIRE(visits);
+    REQUIRE(visits->size() == 1);
+    CHECK(visits->front().home == "/home/xos/physics/user1");
+    CHECK(visits->front().last == now + 5s);
+    CHECK(store.visits().list(kUidMin, kUidMax, 10).value() == std::vector<uint32_t>{kUidMin + 1});
+    CHECK(store.visits().list(kUidMin + 2, kUidMax, 10)->empty());
+    REQUIRE(store.visits().remove(kUidMin + 1, now));
+    CHECK(store.visits().find(kUidMin + 1)->size() == 1);
+    REQUIRE(store.visits().remove(kUidMin + 1, now + 5s));
+    CHECK(store.visits().find(kUidMin + 1)->empty());
+}
