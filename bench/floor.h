@@ -1,108 +1,89 @@
 // The yardstick of bench/accounts: the least that finding an account in a shared file can cost.
 //
-// One open-addressing table over a mapped memory file; a hit is a hash, a probe, a comparison, one look at a
-// "retired" word and a copy of the record. No check of anything: what xos costs above this is the price of
-// its safety.
+// Open-addressing tables over one mapped file; a hit is a hash, a probe, a comparison, one look at a
+// "retired" word and one copy of the record. No check of anything: what xos costs above this is the price of
+// its safety. It shares no code with xos, so that a change there does not move the yardstick. Read here, made
+// by floor_file.cc, served to glibc and SSSD by floor_nss.cc. Process: the bench, its children, SSSD's
+// backend.
 #pragma once
 
-#include <pwd.h>
-#include <sys/mman.h>
-
-#include <bit>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
-#include <string>
-#include <string_view>
-#include <vector>
 
-#include "libxos/accounts_layout.h"
-#include "xosd/identity/accounts_writer.h"
+namespace xos::bench::floor {
 
-namespace xos::bench {
+inline constexpr char kFile[] = "/run/xosfloor/accounts";
 
-class Floor {
-  public:
-    explicit Floor(const AccountsSnapshot& snapshot) {
-        const size_t slots = std::bit_ceil(snapshot.accounts.size() * 2);
-        mask_ = slots - 1;
-        by_name_ = sizeof(uint32_t) * 2;
-        by_uid_ = by_name_ + slots * sizeof(uint32_t);
-        std::string bytes(by_uid_ + slots * sizeof(uint32_t), '\0');
-        for (const AccountEntry& account : snapshot.accounts) {
-            bytes.resize((bytes.size() + 7) & ~size_t{7});
-            const auto at = static_cast<uint32_t>(bytes.size());
-            const Record record{account.uid,
-                                account.gid,
-                                static_cast<uint16_t>(account.name.size()),
-                                static_cast<uint16_t>(account.gecos.size()),
-                                static_cast<uint16_t>(account.home.size()),
-                                static_cast<uint16_t>(account.shell.size())};
-            bytes.append(reinterpret_cast<const char*>(&record), sizeof record);
-            for (const std::string* text : {&account.name, &account.gecos, &account.home, &account.shell})
-                bytes.append(text->c_str(), text->size() + 1);
-            insert(bytes, by_name_, layout::hash_bytes(account.name.data(), account.name.size(), 0), at);
-            insert(bytes, by_uid_, layout::hash_number(account.uid, 0), at);
-        }
-        size_ = bytes.size();
-        const int fd = memfd_create("floor", MFD_CLOEXEC);
-        if (fd < 0 || write(fd, bytes.data(), size_) != static_cast<ssize_t>(size_)) abort();
-        data_ = static_cast<const char*>(mmap(nullptr, size_, PROT_READ, MAP_SHARED, fd, 0));
-        close(fd);
-        if (data_ == MAP_FAILED) abort();
-    }
-    ~Floor() { munmap(const_cast<char*>(data_), size_); }
-    Floor(const Floor&) = delete;
-    Floor& operator=(const Floor&) = delete;
+struct Table {
+    uint64_t at,
+        mask;  // slots of 64 bits: place of the record, upper half of the hash; 0 where there is none
+};
+struct Span {
+    uint64_t from, to;  // records that lie one behind the other
+};
+struct Header {
+    uint64_t retired;  // not 0: another file has taken this one's place
+    Table users_by_name, users_by_uid, groups_by_name, groups_by_gid;
+    Span users, groups;
+};
+// Behind it: text (name NUL gecos NUL home NUL shell NUL "*" NUL), padding to 4, gids of its groups
+struct User {
+    uint32_t size, uid, gid;
+    uint16_t gecos, home, shell, password;  // where they start in the text
+    uint32_t text_size, group_count;
 
-    bool find(std::string_view name, passwd* entry, char* buffer, size_t size) const {
-        return find(by_name_, layout::hash_bytes(name.data(), name.size(), 0), entry, buffer, size,
-                    [name](const Record& record, const char* text) {
-                        return record.name == name.size() && memcmp(text, name.data(), name.size()) == 0;
-                    });
+    [[nodiscard]] const char* text() const { return reinterpret_cast<const char*>(this + 1); }
+    [[nodiscard]] const uint32_t* groups() const {
+        return reinterpret_cast<const uint32_t*>(text() + (text_size + 3) / 4 * 4);
     }
-    bool find(uint32_t uid, passwd* entry, char* buffer, size_t size) const {
-        return find(by_uid_, layout::hash_number(uid, 0), entry, buffer, size,
-                    [uid](const Record& record, const char*) { return record.uid == uid; });
-    }
+};
+// Behind it: where each member starts in the text (32 bits each), then name NUL "*" NUL member NUL ..
+struct Group {
+    uint32_t size, gid, password, text_size, member_count;
 
-  private:
-    struct Record {
-        uint32_t uid, gid;
-        uint16_t name, gecos, home, shell;
-    };
-    uint32_t slot(const char* bytes, size_t table, size_t index) const {
-        uint32_t at = 0;
-        memcpy(&at, bytes + table + index * sizeof at, sizeof at);
-        return at;
-    }
-    void insert(std::string& bytes, size_t table, uint64_t hash, uint32_t at) const {
-        size_t index = hash & mask_;
-        while (slot(bytes.data(), table, index) != 0) index = (index + 1) & mask_;
-        memcpy(bytes.data() + table + index * sizeof at, &at, sizeof at);
-    }
-    bool find(size_t table, uint64_t hash, passwd* entry, char* buffer, size_t size, auto accepts) const {
-        if (__atomic_load_n(reinterpret_cast<const uint32_t*>(data_), __ATOMIC_ACQUIRE) != 0) return false;
-        for (size_t index = hash & mask_;; index = (index + 1) & mask_) {
-            const uint32_t at = slot(data_, table, index);
-            if (at == 0) return false;
-            const auto* record = reinterpret_cast<const Record*>(data_ + at);
-            const char* text = data_ + at + sizeof *record;
-            if (!accepts(*record, text)) continue;
-            const size_t bytes = size_t{record->name} + record->gecos + record->home + record->shell + 4;
-            if (bytes + 2 > size) return false;
-            memcpy(buffer, text, bytes);
-            memcpy(buffer + bytes, "*", 2);
-            entry->pw_name = buffer;
-            entry->pw_gecos = entry->pw_name + record->name + 1;
-            entry->pw_dir = entry->pw_gecos + record->gecos + 1;
-            entry->pw_shell = entry->pw_dir + record->home + 1;
-            entry->pw_passwd = buffer + bytes;
-            entry->pw_uid = record->uid;
-            entry->pw_gid = record->gid;
-            return true;
-        }
-    }
-    size_t mask_ = 0, by_name_ = 0, by_uid_ = 0, size_ = 0;
-    const char* data_ = nullptr;
+    [[nodiscard]] const uint32_t* members() const { return reinterpret_cast<const uint32_t*>(this + 1); }
+    [[nodiscard]] const char* text() const { return reinterpret_cast<const char*>(members() + member_count); }
 };
 
-}  // namespace xos::bench
+inline uint64_t mix(uint64_t a, uint64_t b) {
+    __extension__ using Wide = unsigned __int128;
+    const Wide product = static_cast<Wide>(a) * b;
+    return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+}
+inline constexpr uint64_t kMix1 = 0x9E3779B97F4A7C15, kMix2 = 0xD6E8FEB86659FD93;
+
+inline uint64_t hash(const char* name, size_t size) {
+    const auto word = [](const char* at, size_t bytes) {
+        uint64_t value = 0;
+        memcpy(&value, at, bytes);
+        return value;
+    };
+    uint64_t state = size ^ kMix1;
+    for (; size > 8; size -= 8, name += 8) state = mix(word(name, 8) ^ kMix2, state);
+    uint64_t last = 0;
+    for (size_t i = 0; i < size; ++i) last = last << 8 | static_cast<unsigned char>(name[i]);
+    return mix(last ^ kMix2, state);
+}
+inline uint64_t hash(uint32_t id) {
+    return mix(id ^ kMix1, kMix2);
+}
+
+// The record of a table that accepts() takes; nullptr where there is none.
+template <typename Record>
+const Record* find(const char* file, const Table& table, uint64_t hash, auto accepts) {
+    for (uint64_t index = hash & table.mask;; index = (index + 1) & table.mask) {
+        const uint64_t slot = reinterpret_cast<const uint64_t*>(file + table.at)[index];
+        if (slot == 0) return nullptr;
+        if ((slot ^ hash) >> 32 != 0) continue;  // somebody else's record would have to come from memory
+        const auto* record = reinterpret_cast<const Record*>(file + static_cast<uint32_t>(slot));
+        if (accepts(*record)) return record;
+    }
+}
+template <typename Record>
+const Record* find(const char* file, const Table& table, const char* name, size_t size) {
+    return find<Record>(file, table, hash(name, size),
+                        [&](const Record& record) { return memcmp(record.text(), name, size + 1) == 0; });
+}
+
+}  // namespace xos::bench::floor
