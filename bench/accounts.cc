@@ -88,6 +88,7 @@ void measure(uint32_t users, Report& report) {
         measure_stopped_writer(field, report);
     }
     if (users >= 1'000'000) measure_enumeration(field, report);
+    measure_changes(all, report);
 }
 
 }  // namespace

@@ -22,6 +22,8 @@ struct Field {
 
 // accounts_publish.cc: the file that nss_xos reads becomes the population's.
 void publish_accounts(const Population& population, Report& report);
+// One member after the other changes in it. The last of all measurements: full names are others afterwards.
+void measure_changes(const Population& population, Report& report);
 
 // accounts_look_ups.cc: one process that looks up over and over.
 void measure_hits(const Field& field, Report& report);

@@ -173,11 +173,18 @@ void Report::compare(const Contest& contest, std::string_view above, std::string
               compose("({} to {})", show_ratio(least), show_ratio(most)), bound, verdict);
 }
 
-void Report::state(const Contest& contest, std::string_view name) {
+void Report::state(const Contest& contest, std::string_view name, std::optional<double> limit) {
     const Contest::Contestant& one = contest.contestant(name);
     if (!one.absence.empty()) return print_absence(contest, one.name, one.absence);
-    print_row(contest.what(), show_users(contest.users()), name, show_time(median(one.rounds)), "", "", "",
-              "", "");
+    const double figure = median(one.rounds);
+    std::string bound, verdict;
+    if (limit) {
+        const bool held = figure <= *limit;
+        ++(held ? held_ : missed_);
+        bound = "<= " + show_time(*limit);
+        verdict = held ? "held" : "MISSED";
+    }
+    print_row(contest.what(), show_users(contest.users()), name, show_time(figure), "", "", "", bound, verdict);
 }
 
 int Report::finish() const {

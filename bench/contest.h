@@ -90,8 +90,8 @@ class Report {
     // above / below. base: what is taken off both first, such as a process that looks nothing up.
     void compare(const Contest& contest, std::string_view above, std::string_view below,
                  std::optional<Goal> goal = {}, std::string_view base = {});
-    // A row without a comparison.
-    void state(const Contest& contest, std::string_view name);
+    // A row without a comparison; limit: nanoseconds that it is to be at most.
+    void state(const Contest& contest, std::string_view name, std::optional<double> limit = {});
     // Prints what came of it: 0, or 1 where something could not be measured. A missed goal is no failure of
     // the bench.
     [[nodiscard]] int finish() const;
