@@ -19,7 +19,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Nanoseconds = std::chrono::duration<double, std::nano>;
 
-constexpr size_t kChanges = 200;  // of one turn
+constexpr size_t kChanges = 200;                                         // of one turn
 constexpr double kPublishMax = 5e3, kVisibleMax = 1e6, kBuildMax = 3e9;  // nanoseconds
 
 // The published file, changed one member after the other.

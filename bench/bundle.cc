@@ -298,8 +298,8 @@ void measure_node(uint32_t count, LookUp look_up, const WebServer& server, const
     ms = node.run(done);
     rusage children{};
     getrusage(RUSAGE_CHILDREN, &children);
-    std::printf("           accounts file and boot copy made anew in %.0f ms; peak of the child %.0f MB\n", ms,
-                static_cast<double>(children.ru_maxrss) / 1024);
+    std::printf("           accounts file and boot copy made anew in %.0f ms; peak of the child %.0f MB\n",
+                ms, static_cast<double>(children.ru_maxrss) / 1024);
     const auto start = Clock::now();
     TrustStore again(node.loop, node.database, node.ledger, node.config);
     if (auto loaded = again.load(); !loaded || again.find("physics") == nullptr)

@@ -184,7 +184,8 @@ void Report::state(const Contest& contest, std::string_view name, std::optional<
         bound = "<= " + show_time(*limit);
         verdict = held ? "held" : "MISSED";
     }
-    print_row(contest.what(), show_users(contest.users()), name, show_time(figure), "", "", "", bound, verdict);
+    print_row(contest.what(), show_users(contest.users()), name, show_time(figure), "", "", "", bound,
+              verdict);
 }
 
 int Report::finish() const {

@@ -25,11 +25,10 @@ bool is_sound(const AccountsHeader& header, const void* data, size_t size) {
     if (arena < header.header_size || arena + uint64_t{header.arena_units} * kAccountsUnit > size)
         return false;
     for (size_t i = 0; i < kAccountsSections; ++i)
-        if (!is_section_inside(header.sections[i], header,
-                               i < static_cast<size_t>(AccountsSection::vo_bases)))
+        if (!is_section_inside(header.sections[i], header, i < static_cast<size_t>(AccountsSection::vo_list)))
             return false;
-    const auto& [by_vo, by_name, by_group, vo_bases, vo_list] = header.sections;
-    return vo_bases.slots == vo_list.slots;
+    const auto& [by_vo, by_name, by_group, vo_list, vo_blocks] = header.sections;
+    return vo_blocks.slots == uint64_t{vo_list.slots} * kBlockUnits;
 }
 
 // The text of size bytes at *at, which a NUL must follow; moves *at behind it. end is the end of the record.
@@ -112,13 +111,11 @@ bool AccountsFile::read(uint32_t unit, VoBlock* block) const {
     at += sizeof record;
     block->base = record.base;
     block->size = record.size;
-    block->users = record.users;
-    block->groups = record.groups;
-    // within the block, so that no id of an enumeration wraps around
-    const uint32_t members = first_group_offset(record.size);
-    if (record.size - 1 > UINT32_MAX - record.base || !is_inside(record.users, members) ||
-        !is_inside(record.groups, record.size - members))
+    AccountsBlock ids;
+    if (find_block(record.base, &ids) != Step::found || ids.base != record.base || ids.size != record.size)
         return false;
+    block->users = ids.users;
+    block->groups = ids.groups;
     return take_text(&at, end, record.name_size, &block->vo);
 }
 
@@ -136,14 +133,10 @@ bool AccountsFile::read(uint32_t unit, AccountView* account) const {
     account->groups = reinterpret_cast<const uint32_t*>(at);
     account->group_count = record.group_count;
     at += uint64_t{record.group_count} * sizeof(uint32_t);
-    const char* text = at;
-    if (!take_text(&at, end, record.name_size, &account->name) ||
-        !take_text(&at, end, record.gecos_size, &account->gecos) ||
-        !take_text(&at, end, record.home_size, &account->home) ||
-        !take_text(&at, end, record.shell_size, &account->shell))
-        return false;
-    account->text = std::string_view(text, static_cast<size_t>(at - text));
-    return true;
+    return take_text(&at, end, record.name_size, &account->name) &&
+           take_text(&at, end, record.gecos_size, &account->gecos) &&
+           take_text(&at, end, record.home_size, &account->home) &&
+           take_text(&at, end, record.shell_size, &account->shell);
 }
 
 bool AccountsFile::read(uint32_t unit, GroupView* group) const {
@@ -185,38 +178,39 @@ AccountsFile::Step AccountsFile::search(AccountsSection section, uint64_t hash, 
     return Step::missing;
 }
 
-AccountsFile::Step AccountsFile::count_blocks(uint32_t id, uint32_t* count) const {
-    const AccountsPlace& bases = place(AccountsSection::vo_bases);
-    uint32_t begin = 0, end = bases.slots;
+bool AccountsFile::read_block(uint32_t index, AccountsBlock* block) const {
+    const uint32_t at = place(AccountsSection::vo_blocks).unit + index * kBlockUnits;
+    memcpy(block, data_ + uint64_t{at} * kAccountsUnit, sizeof *block);
+    // within the block, so that no id of an enumeration wraps around
+    const uint32_t members = first_group_offset(block->size);
+    return layout::block_check(*block, at) == block->check && block->size - 1 <= UINT32_MAX - block->base &&
+           is_inside(block->users, members) && is_inside(block->groups, block->size - members);
+}
+
+uint32_t AccountsFile::find_place(uint32_t id) const {
+    const char* blocks = data_ + uint64_t{place(AccountsSection::vo_blocks).unit} * kAccountsUnit;
+    uint32_t begin = 0, end = count_blocks();
     while (begin < end) {
         const uint32_t middle = begin + (end - begin) / 2;
-        uint64_t slot = 0;
-        if (!load_slot(bases.unit + middle, &slot)) return Step::corrupt;
-        if (layout::slot_unit(slot) > id)
+        const uint64_t base = layout::load_word(blocks + middle * sizeof(AccountsBlock), sizeof(uint32_t));
+        if (base > id)
             end = middle;
         else
             begin = middle + 1;
     }
-    *count = begin;
-    return Step::found;
+    return begin;
 }
 
-AccountsFile::Step AccountsFile::read_block(uint32_t index, VoBlock* block) const {
-    const AccountsPlace& list = place(AccountsSection::vo_list);
-    if (index >= list.slots) return Step::missing;
-    uint64_t slot = 0;
-    if (!load_slot(list.unit + index, &slot)) return Step::corrupt;
-    return read(layout::slot_unit(slot), block) ? Step::found : Step::corrupt;
-}
-
-AccountsFile::Step AccountsFile::find_block(uint32_t id, VoBlock* block) const {
-    uint32_t count = 0;
-    if (count_blocks(id, &count) == Step::corrupt) return Step::corrupt;
-    if (count == 0) return Step::missing;
-    const Step step = read_block(count - 1, block);
-    if (step != Step::found) return step;
-    if (block->base > id) return Step::corrupt;
-    return id - block->base < block->size ? Step::found : Step::missing;
+AccountsFile::Step AccountsFile::find_block(uint32_t id, AccountsBlock* block) const {
+    const uint32_t count = find_place(id);
+    if (count != 0) {
+        if (!read_block(count - 1, block)) return Step::corrupt;
+        if (id >= block->base && id - block->base < block->size) return Step::found;
+    }
+    // nobody's, or a wrong base has led the search astray
+    for (uint32_t i = 0; i < count_blocks(); ++i)
+        if (!read_block(i, block)) return Step::corrupt;
+    return Step::missing;
 }
 
 template <typename View>
@@ -231,7 +225,7 @@ AccountsFile::Step AccountsFile::read_number(const AccountsArray& array, uint32_
 }
 
 AccountsFile::Step AccountsFile::find_account(uint32_t uid, AccountView* account) const {
-    VoBlock block;
+    AccountsBlock block;
     Step step = find_block(uid, &block);
     if (step == Step::found) step = read_number(block.users, uid - block.base, account);
     return step == Step::found && account->uid != uid ? Step::corrupt : step;
@@ -286,15 +280,16 @@ Result<GroupView> AccountsFile::find_group(std::string_view name) const {
         AccountView account;
         const Step own = search(AccountsSection::by_name, hash, &account,
                                 [name](const AccountView& found) { return found.name == name; });
-        if (own == Step::found && account.gid != account.uid) return Step::missing;
+        if (own != Step::found) return own;
+        if (account.gid != account.uid) return Step::missing;
         *group = private_group(account);
-        return own;
+        return Step::found;
     });
 }
 
 Result<GroupView> AccountsFile::find_group(uint32_t gid) const {
     return answer<GroupView>([&](GroupView* group) {
-        VoBlock block;
+        AccountsBlock block;
         Step step = find_block(gid, &block);
         if (step != Step::found) return step;
         if (const uint32_t number = gid - block.base; number >= first_group_offset(block.size)) {
@@ -303,9 +298,10 @@ Result<GroupView> AccountsFile::find_group(uint32_t gid) const {
         }
         AccountView account;
         step = find_account(gid, &account);
-        if (step == Step::found && account.gid != gid) return Step::missing;
+        if (step != Step::found) return step;
+        if (account.gid != gid) return Step::missing;
         *group = private_group(account);
-        return step;
+        return Step::found;
     });
 }
 
@@ -319,11 +315,12 @@ Result<AccountView> AccountsFile::find_member(const GroupView& group, uint32_t i
 
 template <typename View>
 AccountsFile::Step AccountsFile::walk(AccountsCursor& cursor, View* view, auto array_of, auto accepts) const {
-    uint32_t index = 0;
-    if (count_blocks(cursor.after, &index) == Step::corrupt) return Step::corrupt;
-    if (index != 0) --index;  // the rest of the block that the cursor is in comes first
-    for (VoBlock block;; ++index) {
-        if (const Step step = read_block(index, &block); step != Step::found) return step;
+    // the rest of the block that the cursor is in comes first
+    uint32_t index = find_place(cursor.after);
+    if (index != 0) --index;
+    for (; index < count_blocks(); ++index) {
+        AccountsBlock block;
+        if (!read_block(index, &block)) return Step::corrupt;
         uint32_t first_id = block.base;
         const AccountsArray array = array_of(block, &first_id);
         const uint32_t next = cursor.after < first_id ? 0 : cursor.after - first_id + 1;
@@ -336,24 +333,28 @@ AccountsFile::Step AccountsFile::walk(AccountsCursor& cursor, View* view, auto a
             return step;
         }
     }
+    return Step::missing;
 }
 
 Result<VoBlock> AccountsFile::next_vo(AccountsCursor& cursor) const {
     return answer<VoBlock>([&](VoBlock* block) {
-        uint32_t index = 0;
-        Step step = count_blocks(cursor.after, &index);
-        if (step == Step::found) step = read_block(index, block);
-        if (step == Step::found && block->base <= cursor.after) return Step::corrupt;
-        if (step == Step::found) cursor.after = block->base;
-        return step;
+        const AccountsPlace& list = place(AccountsSection::vo_list);
+        const uint32_t index = find_place(cursor.after);
+        if (index >= list.slots) return Step::missing;
+        uint64_t slot = 0;
+        if (!load_slot(list.unit + index, &slot) || !read(layout::slot_unit(slot), block) ||
+            block->base <= cursor.after)
+            return Step::corrupt;
+        cursor.after = block->base;
+        return Step::found;
     });
 }
 
 namespace {
 
 // For AccountsFile::walk.
-constexpr auto kUsersOf = [](const VoBlock& block, uint32_t*) { return block.users; };
-constexpr auto kGroupsOf = [](const VoBlock& block, uint32_t* first_id) {
+constexpr auto kUsersOf = [](const AccountsBlock& block, uint32_t*) { return block.users; };
+constexpr auto kGroupsOf = [](const AccountsBlock& block, uint32_t* first_id) {
     *first_id += first_group_offset(block.size);
     return block.groups;
 };

@@ -26,11 +26,15 @@ struct VoBlock {
 };
 
 struct AccountView {
+    // Not all of it is cleared: what compilers make of that takes as long as all the rest of a look-up.
+    AccountView() {}
     std::string_view name, gecos, home, shell;
-    uint32_t uid = 0, gid = 0;
-    std::string_view text;             // name NUL gecos NUL home NUL shell NUL in one piece
     const uint32_t* groups = nullptr;  // gids of its groups, the primary one not among them
-    uint32_t group_count = 0;
+    uint32_t group_count, uid, gid;    // set where it was found
+    // name NUL gecos NUL home NUL shell NUL in one piece
+    [[nodiscard]] std::string_view text() const {
+        return {name.data(), static_cast<size_t>(shell.data() - name.data()) + shell.size() + 1};
+    }
 };
 
 struct GroupView {
@@ -97,12 +101,14 @@ class AccountsFile {
     // The entry of section that accepts() takes.
     template <typename View>
     [[nodiscard]] Step search(AccountsSection section, uint64_t hash, View* view, auto accepts) const;
-    // The number of VOs whose block starts at id or before.
-    [[nodiscard]] Step count_blocks(uint32_t id, uint32_t* count) const;
-    // The VO at an index of vo_list.
-    [[nodiscard]] Step read_block(uint32_t index, VoBlock* block) const;
-    // The VO in whose block id lies.
-    [[nodiscard]] Step find_block(uint32_t id, VoBlock* block) const;
+    [[nodiscard]] uint32_t count_blocks() const {
+        return place(AccountsSection::vo_blocks).slots / kBlockUnits;
+    }
+    [[nodiscard]] bool read_block(uint32_t index, AccountsBlock* block) const;
+    // The number of blocks that start at id or before; unchecked.
+    [[nodiscard]] uint32_t find_place(uint32_t id) const;
+    // The block in which id lies.
+    [[nodiscard]] Step find_block(uint32_t id, AccountsBlock* block) const;
     [[nodiscard]] Step find_account(uint32_t uid, AccountView* account) const;
     // What stands at number in array.
     template <typename View>

@@ -26,11 +26,11 @@ inline constexpr uint64_t kAccountsSizeMax = uint64_t{1} << 35;  // what 32 bits
 inline constexpr uint32_t kAccountsProbeMax = 4096;  // a chain longer than this is no file of ours
 
 enum class AccountsSection : uint32_t {
-    by_vo,     // hash of a VO's name
-    by_name,   // hash of an account's name
-    by_group,  // hash of a group's name
-    vo_bases,  // first ids of the VOs' blocks in the place of units, ascending
-    vo_list,   // the VOs in the same order
+    by_vo,      // hash of a VO's name
+    by_name,    // hash of an account's name
+    by_group,   // hash of a group's name
+    vo_list,    // the VOs, in the order of their blocks
+    vo_blocks,  // no slots, but an AccountsBlock for each VO, ascending
 };
 inline constexpr size_t kAccountsSections = 5;
 
@@ -43,6 +43,15 @@ struct AccountsArray {
     uint32_t first;  // the number of the first slot
     AccountsPlace place;
 };
+
+// The ids of a VO and where to find them. Never changes.
+struct AccountsBlock {
+    uint32_t base, size;
+    AccountsArray users, groups;
+    uint64_t check;  // of all above and of its place
+};
+inline constexpr uint32_t kBlockUnits = sizeof(AccountsBlock) / kAccountsUnit;
+static_assert(sizeof(AccountsBlock) == 40);
 
 struct AccountsHeader {
     char magic[8];
@@ -89,7 +98,6 @@ struct AccountsRecordHead {
 struct AccountsVoRecord {
     AccountsRecordHead head;
     uint32_t base, size;
-    AccountsArray users, groups;
     uint32_t name_size, reserved;
 };
 // Behind the struct: gids of its groups (32 bits each), then name NUL gecos NUL home NUL shell NUL
@@ -108,7 +116,7 @@ struct AccountsGroupRecord {
 };
 inline constexpr uint16_t kGroupOfAll = 1;     // head.flags: every account of its VO is in it
 inline constexpr uint16_t kGroupUnlisted = 2;  // its members are not listed here, only in their own records
-static_assert(sizeof(AccountsRecordHead) == 16 && sizeof(AccountsVoRecord) == 56);
+static_assert(sizeof(AccountsRecordHead) == 16 && sizeof(AccountsVoRecord) == 32);
 static_assert(sizeof(AccountsUserRecord) == 40 && sizeof(AccountsGroupRecord) == 40);
 
 namespace layout {
@@ -187,9 +195,32 @@ inline bool slot_holds(uint64_t slot, uint32_t place) {
     return slot_check(slot_unit(slot), slot_tag(slot), place) == slot >> 48;
 }
 
+// The check of size bytes, a multiple of 8, at place: sums of products of neighbours, which the processor
+// computes side by side. (A hash takes four times as long, and this is in the way of every hit.) A word that
+// is wrong changes its product, as the other factor is not 0.
+inline uint64_t words_check(const void* data, size_t size, uint32_t place) {
+    __extension__ using Wide = unsigned __int128;
+    const char* at = static_cast<const char*>(data);
+    uint64_t low = 0, high = 0, key = place * kMix2 ^ kMix1, other = kMix3;
+    for (; size >= 16; size -= 16, at += 16, key += kMix1, other += kMix2) {
+        const Wide product = static_cast<Wide>(load_word(at, 8) + key) * (load_word(at + 8, 8) + other);
+        low += static_cast<uint64_t>(product);
+        high += static_cast<uint64_t>(product >> 64);
+    }
+    if (size != 0) {
+        const Wide product = static_cast<Wide>(load_word(at, 8) + key) * other;
+        low += static_cast<uint64_t>(product);
+        high += static_cast<uint64_t>(product >> 64);
+    }
+    return fold_multiply(low ^ kMix2, high ^ key);
+}
+
 // record: size bytes that start at unit of the file.
 inline uint64_t record_check(const void* record, uint32_t size, uint32_t unit) {
-    return hash_bytes(static_cast<const char*>(record) + 8, size - 8, unit * kMix2);
+    return words_check(static_cast<const char*>(record) + 8, size - 8, unit);
+}
+inline uint64_t block_check(const AccountsBlock& block, uint32_t place) {
+    return words_check(&block, offsetof(AccountsBlock, check), place);
 }
 // header: its first header_size bytes; header_size is at least sizeof(AccountsHeader).
 inline uint64_t header_check(const void* header, uint32_t header_size) {

@@ -8,7 +8,7 @@ namespace xos {
 namespace {
 
 constexpr long kFirstGroups = 16;
-char kNoPassword[] = "*";  // never written; group(5) has it for groups that nobody joins with newgrp
+char kNoGroupPassword[] = "*";  // never written; group(5) has it for groups that nobody joins with newgrp
 
 // Calls take(name) for every member until it says false; places that hold nobody are passed over.
 Result<void> for_each_member(const AccountsFile& accounts, const GroupView& found, auto take) {
@@ -32,7 +32,7 @@ Result<void> pack(const AccountsFile& accounts, const GroupView& found, group* e
     BufferPacker packer(buffer, size);
     char** members = packer.reserve_pointers(count + 1);
     char* name = members != nullptr ? packer.put_text(found.name) : nullptr;
-    char* password = name != nullptr ? packer.put_text(kNoPassword) : nullptr;
+    char* password = name != nullptr ? packer.put_text(kNoGroupPassword) : nullptr;
     if (password == nullptr) return fail(Errc::too_small, "");
     size_t filled = 0;
     bool fits = true;

@@ -14,12 +14,12 @@ constexpr std::string_view kNoPassword = "*";
 
 Result<void> pack(const AccountView& account, passwd* entry, char* buffer, size_t size) {
     BufferPacker packer(buffer, size);
-    std::string_view whole = account.text;
+    std::string_view whole = account.text();
     whole.remove_suffix(1);  // its last NUL: put_text() writes it
     char* text = packer.put_text(whole);
     char* password = text != nullptr ? packer.put_text(kNoPassword) : nullptr;
     if (password == nullptr) return fail(Errc::too_small, "");
-    const auto same_place = [&](std::string_view part) { return text + (part.data() - account.text.data()); };
+    const auto same_place = [&](std::string_view part) { return text + (part.data() - account.name.data()); };
     entry->pw_name = same_place(account.name);
     entry->pw_passwd = password;
     entry->pw_uid = account.uid;

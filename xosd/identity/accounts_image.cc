@@ -170,7 +170,8 @@ Outcome<void> AccountsImage::place_all() {
         return std::bit_ceil(std::max<uint64_t>(kSlotsMin, entries * 2 + spare));
     };
     const uint64_t slots[kAccountsSections] = {slots_for(vos.size()), slots_for(accounts.size()),
-                                               slots_for(groups.size()), vos.size(), vos.size()};
+                                               slots_for(groups.size()), vos.size(),
+                                               vos.size() * kBlockUnits};
     uint64_t unit = units_of(sizeof(AccountsHeader));
     for (size_t i = 0; i < kAccountsSections; ++i) {
         places_[i] = {static_cast<uint32_t>(unit), static_cast<uint32_t>(slots[i])};

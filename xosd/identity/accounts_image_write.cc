@@ -11,7 +11,7 @@ namespace xos {
 
 void AccountsImage::write_records(char* data) const {
     const auto& [vos, accounts, groups] = *snapshot_;
-    for (const uint32_t i : vo_order_) write_record(data, vo_units_[i], vos[i], users_of_[i], groups_of_[i]);
+    for (const uint32_t i : vo_order_) write_record(data, vo_units_[i], vos[i]);
     for (const uint32_t i : user_order_)
         write_record(data, user_units_[i], accounts[i], groups_of_users_.row(i));
     std::vector<uint32_t> numbers;
@@ -37,8 +37,11 @@ void AccountsImage::write_arrays(char* data) const {
                 store_slot(data, array.place.unit + i, kSlotEmpty, 0);
     for (uint32_t i = 0; i < vos.size(); ++i) {
         const uint32_t vo = vo_order_[i];
-        store_slot(data, place(AccountsSection::vo_bases).unit + i, vos[vo].base, 0);
         store_slot(data, place(AccountsSection::vo_list).unit + i, vo_units_[vo], 0);
+        const uint32_t at = place(AccountsSection::vo_blocks).unit + i * kBlockUnits;
+        AccountsBlock block{vos[vo].base, vos[vo].size, users_of_[vo], groups_of_[vo], 0};
+        block.check = layout::block_check(block, at);
+        memcpy(data + uint64_t{at} * kAccountsUnit, &block, sizeof block);
     }
     for (uint32_t i = 0; i < accounts.size(); ++i) {
         const uint32_t vo = vo_of(accounts[i].uid);

@@ -37,13 +37,9 @@ class RecordWriter {
 
 }  // namespace
 
-void write_record(char* data, uint32_t unit, const VoEntry& vo, const AccountsArray& users,
-                  const AccountsArray& groups) {
-    const AccountsVoRecord record{.base = vo.base,
-                                  .size = vo.size,
-                                  .users = users,
-                                  .groups = groups,
-                                  .name_size = static_cast<uint32_t>(vo.vo.size())};
+void write_record(char* data, uint32_t unit, const VoEntry& vo) {
+    const AccountsVoRecord record{
+        .base = vo.base, .size = vo.size, .name_size = static_cast<uint32_t>(vo.vo.size())};
     RecordWriter(data, unit, AccountsRecordKind::vo, record, record_bytes(vo)).put_text(vo.vo);
 }
 

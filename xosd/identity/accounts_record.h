@@ -38,8 +38,7 @@ struct GroupHead {
 };
 
 // Each fills the record at unit of the file at data, whose room is zeroed.
-void write_record(char* data, uint32_t unit, const VoEntry& vo, const AccountsArray& users,
-                  const AccountsArray& groups);
+void write_record(char* data, uint32_t unit, const VoEntry& vo);
 void write_record(char* data, uint32_t unit, const AccountEntry& account, std::span<const uint32_t> gids);
 void write_record(char* data, uint32_t unit, const GroupHead& group, std::span<const uint32_t> numbers);
 

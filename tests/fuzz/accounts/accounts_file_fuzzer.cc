@@ -50,7 +50,7 @@ size_t touch(std::string_view text) {
 
 size_t touch(const Result<AccountView>& user) {
     if (!user) return 0;
-    size_t sum = touch(user->text) + touch(user->name) + touch(user->shell);
+    size_t sum = touch(user->text()) + touch(user->name) + touch(user->shell);
     for (uint32_t i = 0; i < user->group_count; ++i) sum += user->groups[i];
     return sum;
 }

@@ -87,9 +87,10 @@ struct Model {
         return made;
     }
     [[nodiscard]] AccountsSnapshot snapshot() const {
-        AccountsSnapshot all{.vos = {{"physics", sample::kPhysics, 1u << 20}, {"bio", sample::kBio, 1u << 20}},
-                             .accounts = {sample::account("ann", "bio", sample::kBio + 1)},
-                             .groups = {{.name = "members@physics", .gid = gid(0), .of_all = true}}};
+        AccountsSnapshot all{
+            .vos = {{"physics", sample::kPhysics, 1u << 20}, {"bio", sample::kBio, 1u << 20}},
+            .accounts = {sample::account("ann", "bio", sample::kBio + 1)},
+            .groups = {{.name = "members@physics", .gid = gid(0), .of_all = true}}};
         for (const auto& [number, user] : users) all.accounts.push_back(entry(number));
         for (const auto& [number, name] : groups) {
             GroupEntry group{.name = name + "@physics", .gid = gid(number)};
@@ -304,7 +305,8 @@ TEST_CASE_METHOD(Files, "readers see whole records while writers change them, ar
                 continue;
             }
             const auto mark = user->gecos.substr(0, user->gecos.find(' '));
-            if (mark != "User" && (user->gecos.substr(mark.size() + 1) != mark || !user->home.ends_with(mark)))
+            if (mark != "User" &&
+                (user->gecos.substr(mark.size() + 1) != mark || !user->home.ends_with(mark)))
                 ++torn;
         }
     };
@@ -341,5 +343,6 @@ TEST_CASE_METHOD(Files, "readers see whole records while writers change them, ar
     CHECK(torn == 0);
     CHECK(lost == 0);
     CHECK(reads >= wanted);
-    WARN(reads << " reads, " << torn << " torn, " << lost << " lost, " << kills << " writers killed at least");
+    WARN(reads << " reads, " << torn << " torn, " << lost << " lost, " << kills
+               << " writers killed at least");
 }

@@ -120,7 +120,7 @@ TEST_CASE("what the writer puts into a file its readers find") {
     CHECK(user->uid == sample::kPhysics + 3);
     CHECK(user->home == "/home/physics/user3");
     CHECK(user->group_count == 2);
-    CHECK(user->text == std::string_view("user3@physics\0User user3\0/home/physics/user3\0/bin/sh\0", 53));
+    CHECK(user->text() == std::string_view("user3@physics\0User user3\0/home/physics/user3\0/bin/sh\0", 53));
     CHECK(file->find_user(sample::kPhysics + 3)->name == "user3@physics");
     const auto analysis = file->find_group(sample::kAnalysis);
     REQUIRE(analysis);
