@@ -51,11 +51,11 @@ xos::Outcome<int> serve() {
     auto term = loop->watch_signal(SIGTERM, [&] { loop->stop(0); });
     if (!term) return std::unexpected(term.error());
     xos::EventSource timer;
-    bool was_idle = false;
+    uint64_t before = UINT64_MAX;  // at the last look
     std::function<void()> look = [&] {
-        const bool idle = (*server)->is_idle();
-        if (idle && was_idle) return loop->stop(0);
-        was_idle = idle;
+        const uint64_t now = (*server)->count_calls();
+        if ((*server)->is_idle() && now == before) return loop->stop(0);
+        before = now;
         auto again = loop->after(kIdleLook, [&look] { look(); });
         if (again) timer = *std::move(again);
     };

@@ -121,6 +121,7 @@ struct UserdbServer::Impl {
     Places places;
     AccountsSource source;
     std::map<sd_varlink*, Stream> streams;
+    uint64_t calls = 0;
     std::unique_ptr<sd_varlink_server, ServerUnref>
         server;  // last: it ends first, and tells of each link's end
 
@@ -147,10 +148,12 @@ using Impl = UserdbServer::Impl;
 template <typename Kind>
 int on_get_record(sd_varlink* link, sd_json_variant* parameters, sd_varlink_method_flags_t flags,
                   void* impl) {
+    ++static_cast<Impl*>(impl)->calls;
     return static_cast<Impl*>(impl)->get_record<Kind>(link, parameters, flags);
 }
 int on_get_memberships(sd_varlink* link, sd_json_variant* parameters, sd_varlink_method_flags_t flags,
                        void* impl) {
+    ++static_cast<Impl*>(impl)->calls;
     return static_cast<Impl*>(impl)->get_memberships(link, parameters, flags);
 }
 void on_disconnect(sd_varlink_server*, sd_varlink* link, void* impl) {
@@ -278,6 +281,10 @@ Outcome<void> UserdbServer::listen(UniqueFd socket) {
         return failure_errno(-r, "cannot listen on the socket that was passed");
     (void)socket.release();  // the server owns it now
     return {};
+}
+
+uint64_t UserdbServer::count_calls() const {
+    return impl_->calls;
 }
 
 bool UserdbServer::is_idle() const {

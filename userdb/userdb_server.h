@@ -6,6 +6,7 @@
 // here: it would come back to this socket.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -29,6 +30,8 @@ class UserdbServer {
     Outcome<void> listen(UniqueFd socket);
     // No connection is open.
     bool is_idle() const;
+    // Requests that came so far.
+    uint64_t count_calls() const;
 
     struct Impl;
 

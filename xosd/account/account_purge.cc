@@ -75,7 +75,7 @@ Outcome<void> AccountService::check_may_purge(const LedgerEntry& entry) {
 }
 
 void AccountService::purge(AccountName who, bool dry_run, OnPurged done) {
-    find(who, [this, dry_run, done = std::move(done)](const Outcome<LedgerEntry>& entry) {
+    find(0, who, [this, dry_run, done = std::move(done)](const Outcome<LedgerEntry>& entry) {
         if (!entry) return done(std::unexpected(entry.error()));
         begin_purge(*entry, dry_run, done);
     });

@@ -9,7 +9,7 @@ namespace xos {
 namespace {
 
 constexpr size_t kPage = 256;
-constexpr size_t kSearchSlice = 2048;  // rows, some milliseconds
+constexpr size_t kSearchSlice = 512;  // rows, a few milliseconds
 constexpr size_t kNamesakesMax = 16;
 
 int64_t seconds(std::chrono::sys_seconds time) {
@@ -149,7 +149,13 @@ struct AccountService::Search {
     EventSource timer;
 };
 
-void AccountService::find(const AccountName& who, OnEntry done) {
+Outcome<LedgerEntry> AccountService::find_own(uint32_t asker, const std::string& login) {
+    auto own = parts_.ledger.find_uid(asker);
+    if (own && own->member.login_name == login) return own;
+    return failure(Errc::not_found, "nobody on this node is {}", login);
+}
+
+void AccountService::find(uint32_t asker, const AccountName& who, OnEntry done) {
     if (who.login.empty()) return done(parts_.ledger.find_uid(who.uid));
     const auto name = parse_login_name(who.login);
     if (!name)
@@ -157,6 +163,7 @@ void AccountService::find(const AccountName& who, OnEntry done) {
     const TrustedVo* const vo = parts_.trust.find(name->vo);
     const Member* const member = vo != nullptr ? vo->find_member(name->user) : nullptr;
     if (member != nullptr) return done(parts_.ledger.find_uid(vo->uid_of(*member)));
+    if (asker != 0) return done(find_own(asker, who.login));
     const auto blocks = parts_.ledger.list_blocks();
     if (!blocks) return done(std::unexpected(blocks.error()));
     const auto block = std::ranges::find(*blocks, name->vo, &LedgerBlock::vo);
@@ -208,7 +215,7 @@ void AccountService::end_search(const std::shared_ptr<Search>& search) {
 
 void AccountService::show(uint32_t asker, AccountName who, OnAccount done) {
     const std::string name = who.login.empty() ? std::to_string(who.uid) : who.login;
-    find(who, [this, asker, name, done = std::move(done)](const Outcome<LedgerEntry>& entry) {
+    find(asker, who, [this, asker, name, done = std::move(done)](const Outcome<LedgerEntry>& entry) {
         const auto census = take_census();
         if (!census) return done(std::unexpected(census.error()));
         auto account =

@@ -112,8 +112,10 @@ class AccountService {
     Outcome<std::vector<uint32_t>> find_used(uint32_t first, uint32_t last, const Census& census);
     Outcome<std::vector<LedgerEntry>> find_page(uint32_t asker, bool all, uint32_t first, uint32_t last,
                                                 const Census& census);
-    // Gone people are found by a search of the ledger, a slice at a time.
-    void find(const AccountName& who, OnEntry done);
+    // People who are gone are found by a search of the ledger, a slice at a time, and for root only: others
+    // may know of themselves alone.
+    void find(uint32_t asker, const AccountName& who, OnEntry done);
+    Outcome<LedgerEntry> find_own(uint32_t asker, const std::string& login);
     void search(const std::shared_ptr<Search>& search);
     void end_search(const std::shared_ptr<Search>& search);
 

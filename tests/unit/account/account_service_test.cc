@@ -120,6 +120,8 @@ TEST_CASE_METHOD(Fixture, "others see members, and the own rest") {
     CHECK(list(kUser1, true).size() == 2);
     CHECK(show(kUser1, {"user1@physics", 0})->state == AccountState::gone);
     CHECK_FALSE(show(kStranger, {"user2@physics", 0})->detailed);
+    CHECK(show(kStranger, {"user1@physics", 0}).error().message == "nobody on this node is user1@physics");
+    CHECK(show(kStranger, {"user9@biology", 0}).error().message == "nobody on this node is user9@biology");
     // to a stranger, who is gone is as one who never was
     const auto gone = show(kStranger, {"", kUser1});
     const auto never = show(kStranger, {"", kUser1 + 77});

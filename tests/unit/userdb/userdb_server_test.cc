@@ -126,6 +126,8 @@ struct Server {
                 sd_event_run(loop->get(), 20'000);
                 idle_ = (*server)->is_idle();
             }
+            // every client has gone: their connections hold the server until it has seen that
+            for (int i = 0; i < 100 && !(*server)->is_idle(); ++i) sd_event_run(loop->get(), 20'000);
         });
         while (!ready) usleep(1000);
     }
