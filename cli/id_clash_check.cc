@@ -138,7 +138,7 @@ void check_other_sources(const AccountsFile& accounts, const NameLookups& lookup
                   compose("the id {} of VO {} is {} for the C library: another source uses ids of that VO",
                           block->base, block->vo, *name),
                   kMove);
-        AccountsCursor cursor{.after = block->base, .started = true};
+        AccountsCursor cursor{.after = block->base};
         const auto sample = accounts.next_user(cursor);
         if (!sample || sample->uid < block->base || sample->uid - block->base >= block->size) continue;
         const std::string login(sample->name);

@@ -30,7 +30,7 @@ NODE_PACKAGES=(
 NODE_CACHED_PACKAGES=(
   criu libcriu2 iptables nftables libyaml-cpp0.8 libnl-3-200 libkeyutils1 libssl3t64 libseccomp2 libcap2 libbpf1
   libsqlite3-0 libsystemd0 libpam0g libpam-runtime libzstd1 libpugixml1v5 adduser
-  libcurl4t64 libmicrohttpd12t64 voms-clients curl busybox openssl
+  libcurl4t64 libmicrohttpd12t64 voms-clients curl busybox openssl systemd-userdbd
 )
 
 # The packages and build/ are compiled with the same flags: what one has compiled the other takes from ccache.
