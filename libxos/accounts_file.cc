@@ -89,15 +89,15 @@ bool AccountsFile::is_inside(const AccountsArray& array, uint32_t numbers) const
 const char* AccountsFile::find_record(uint32_t unit, AccountsRecordKind kind, uint32_t* size) const {
     if (unit < arena_unit_ || unit - arena_unit_ >= arena_units_) return nullptr;
     const uint64_t left = (uint64_t{arena_units_} - (unit - arena_unit_)) * kAccountsUnit;
-    AccountsRecordHead head;
-    if (left < sizeof head) return nullptr;
+    if (left < sizeof(AccountsRecordHead)) return nullptr;
     const char* at = data_ + uint64_t{unit} * kAccountsUnit;
-    memcpy(&head, at, sizeof head);
-    if (head.kind != static_cast<uint16_t>(kind) || head.size < sizeof head || head.size > left ||
-        head.size % kAccountsUnit != 0)
+    const auto& head = *reinterpret_cast<const AccountsRecordHead*>(at);
+    const uint32_t bytes = head.size;
+    if (head.kind != static_cast<uint16_t>(kind) || bytes < sizeof head || bytes > left ||
+        bytes % kAccountsUnit != 0)
         return nullptr;
-    if (layout::record_check(at, head.size, unit) != head.check) return nullptr;
-    *size = head.size;
+    if (layout::record_check(at, bytes, unit) != head.check) return nullptr;
+    *size = bytes;
     return at;
 }
 
@@ -122,9 +122,9 @@ bool AccountsFile::read(uint32_t unit, VoBlock* block) const {
 bool AccountsFile::read(uint32_t unit, AccountView* account) const {
     uint32_t size = 0;
     const char* at = find_record(unit, AccountsRecordKind::account, &size);
-    AccountsUserRecord record;
-    if (at == nullptr || size < sizeof record) return false;
-    memcpy(&record, at, sizeof record);
+    if (at == nullptr || size < sizeof(AccountsUserRecord)) return false;
+    // not copied: this is what every hit does
+    const auto& record = *reinterpret_cast<const AccountsUserRecord*>(at);
     const char* end = at + size;
     at += sizeof record;
     if (static_cast<uint64_t>(end - at) / sizeof(uint32_t) < record.group_count) return false;

@@ -78,8 +78,8 @@ void unmap(const AccountsFile& file) {
     munmap(const_cast<void*>(file.data()), file.size());
 }
 
-// Adds to a count of pins. With one thread there is nobody to order it against but its own signal handlers: one
-// instruction is all that those need. A locked one costs as much as a fifth of a look-up, twice.
+// Adds to a count of pins. With one thread there is nobody to order it against but its own signal handlers:
+// one instruction is all that those need. A locked one costs as much as a fifth of a look-up, twice.
 void add(std::atomic<uint32_t>& pins, uint32_t number) {
 #ifdef __x86_64__
     if (__libc_single_threaded != 0) {
