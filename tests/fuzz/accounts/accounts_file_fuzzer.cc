@@ -26,12 +26,23 @@ void repair(char* data, size_t size) {
     memcpy(data, &header, sizeof header);
     header.check = layout::header_check(data, sizeof header);
     memcpy(data, &header, sizeof header);
+    const AccountsPlace& blocks = header.sections[static_cast<size_t>(AccountsSection::vo_blocks)];
+    const auto is_in_block = [&](uint32_t place) { return place - blocks.unit < blocks.slots; };
     for (uint32_t place = sizeof header / kAccountsUnit; place < header.arena_unit; ++place) {
         const uint64_t at = uint64_t{place} * kAccountsUnit;
         if (at + 8 > size) break;
+        if (is_in_block(place)) continue;
         const uint64_t slot = layout::load_word(data + at, 8);
         const uint64_t right = layout::make_slot(layout::slot_unit(slot), layout::slot_tag(slot), place);
         memcpy(data + at, &right, sizeof right);
+    }
+    for (uint32_t i = 0; i + kBlockUnits <= blocks.slots; i += kBlockUnits) {
+        const uint64_t at = (uint64_t{blocks.unit} + i) * kAccountsUnit;
+        AccountsBlock block;
+        if (at < sizeof header || at + sizeof block > size) break;
+        memcpy(&block, data + at, sizeof block);
+        block.check = layout::block_check(block, blocks.unit + i);
+        memcpy(data + at, &block, sizeof block);
     }
     for (size_t at = uint64_t{header.arena_unit} * kAccountsUnit; at + sizeof(AccountsRecordHead) <= size;) {
         AccountsRecordHead head;
