@@ -173,6 +173,69 @@ TEST_CASE("a page of zeros never means that nobody is there") {
     }
 }
 
+namespace {
+
+// The file as a later version may write it: with a section more in its header, of which this one knows
+// nothing.
+Bytes of_later_version(Bytes now) {
+    constexpr uint32_t kMore = 8;  // units
+    AccountsHeader header;
+    memcpy(&header, now.data(), sizeof header);
+    const std::string old(now.data(), now.size);
+    std::string bytes =
+        old.substr(0, sizeof header) + std::string(kMore * kAccountsUnit, 'S') + old.substr(sizeof header);
+    const auto at = [&](uint32_t unit) { return bytes.data() + size_t{unit} * kAccountsUnit; };
+    const AccountsPlace blocks = header.sections[static_cast<size_t>(AccountsSection::vo_blocks)];
+    for (uint32_t place = sizeof header / kAccountsUnit; place < header.arena_unit; ++place) {
+        if (place - blocks.unit < blocks.slots) continue;
+        const uint64_t slot = layout::load_word(at(place + kMore), sizeof(uint64_t));
+        const uint32_t unit = layout::slot_unit(slot);
+        const uint64_t moved = layout::make_slot(unit <= kSlotTombstone ? unit : unit + kMore,
+                                                 layout::slot_tag(slot), place + kMore);
+        memcpy(at(place + kMore), &moved, sizeof moved);
+    }
+    for (uint32_t i = 0; i < blocks.slots; i += kBlockUnits) {
+        AccountsBlock block;
+        const uint32_t place = blocks.unit + kMore + i;
+        memcpy(&block, at(place), sizeof block);
+        block.users.place.unit += kMore;
+        block.groups.place.unit += kMore;
+        block.check = layout::block_check(block, place);
+        memcpy(at(place), &block, sizeof block);
+    }
+    for (uint32_t unit = header.arena_unit + kMore; size_t{unit} * kAccountsUnit < bytes.size();) {
+        AccountsRecordHead head;
+        memcpy(&head, at(unit), sizeof head);
+        if (head.kind == static_cast<uint16_t>(AccountsRecordKind::group)) {
+            AccountsGroupRecord group;
+            memcpy(&group, at(unit), sizeof group);
+            group.users.place.unit += kMore;
+            memcpy(at(unit), &group, sizeof group);
+        }
+        head.check = layout::record_check(at(unit), head.size, unit);
+        memcpy(at(unit), &head, sizeof head);
+        unit += head.size / kAccountsUnit;
+    }
+    header.header_size += kMore * kAccountsUnit;
+    header.file_size = bytes.size();
+    header.arena_unit += kMore;
+    for (AccountsPlace& place : header.sections) place.unit += kMore;
+    memcpy(bytes.data(), &header, sizeof header);
+    header.check = layout::header_check(bytes.data(), header.header_size);
+    memcpy(bytes.data(), &header, sizeof header);
+    return Bytes(bytes);
+}
+
+}  // namespace
+
+TEST_CASE("a module that was loaded before an upgrade reads what the later version writes") {
+    Bytes now = build(sample::snapshot());
+    Bytes later = of_later_version(now);
+    const auto file = AccountsFile::attach(later.data(), later.size);
+    REQUIRE(file);
+    CHECK(describe(*file) == describe(*AccountsFile::attach(now.data(), now.size)));
+}
+
 TEST_CASE("a truncated file is no file") {
     const auto bytes = build_accounts_file(sample::snapshot(3));
     REQUIRE(bytes);
