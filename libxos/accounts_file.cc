@@ -62,6 +62,7 @@ Result<AccountsFile> AccountsFile::attach(const void* data, size_t size) {
     file.arena_units_ = header.arena_units;
     file.probe_max_ = header.probe_max;
     memcpy(file.places_, header.sections, sizeof file.places_);
+    if (!file.are_blocks_sound()) return fail(Errc::unavailable, "accounts file: blocks");
     return file;
 }
 
@@ -178,22 +179,36 @@ AccountsFile::Step AccountsFile::search(AccountsSection section, uint64_t hash, 
     return Step::missing;
 }
 
-bool AccountsFile::read_block(uint32_t index, AccountsBlock* block) const {
+const AccountsBlock& AccountsFile::block_at(uint32_t index) const {
     const uint32_t at = place(AccountsSection::vo_blocks).unit + index * kBlockUnits;
-    memcpy(block, data_ + uint64_t{at} * kAccountsUnit, sizeof *block);
+    return *reinterpret_cast<const AccountsBlock*>(data_ + uint64_t{at} * kAccountsUnit);
+}
+
+bool AccountsFile::are_blocks_sound() const {
+    uint64_t free_from = 0;  // so that a search by halves finds what is there
+    for (uint32_t i = 0; i < count_blocks(); ++i) {
+        const AccountsBlock& block = block_at(i);
+        const uint32_t at = place(AccountsSection::vo_blocks).unit + i * kBlockUnits;
+        if (layout::block_check(block, at) != block.check || block.base < free_from) return false;
+        free_from = uint64_t{block.base} + block.size;
+        if (free_from > UINT32_MAX) return false;
+    }
+    return true;
+}
+
+bool AccountsFile::read_block(uint32_t index, AccountsBlock* block) const {
+    *block = block_at(index);
     // within the block, so that no id of an enumeration wraps around
     const uint32_t members = first_group_offset(block->size);
-    return layout::block_check(*block, at) == block->check && block->size - 1 <= UINT32_MAX - block->base &&
-           is_inside(block->users, members) && is_inside(block->groups, block->size - members);
+    return block->size - 1 <= UINT32_MAX - block->base && is_inside(block->users, members) &&
+           is_inside(block->groups, block->size - members);
 }
 
 uint32_t AccountsFile::find_place(uint32_t id) const {
-    const char* blocks = data_ + uint64_t{place(AccountsSection::vo_blocks).unit} * kAccountsUnit;
     uint32_t begin = 0, end = count_blocks();
     while (begin < end) {
         const uint32_t middle = begin + (end - begin) / 2;
-        const uint64_t base = layout::load_word(blocks + middle * sizeof(AccountsBlock), sizeof(uint32_t));
-        if (base > id)
+        if (block_at(middle).base > id)
             end = middle;
         else
             begin = middle + 1;
@@ -203,14 +218,9 @@ uint32_t AccountsFile::find_place(uint32_t id) const {
 
 AccountsFile::Step AccountsFile::find_block(uint32_t id, AccountsBlock* block) const {
     const uint32_t count = find_place(id);
-    if (count != 0) {
-        if (!read_block(count - 1, block)) return Step::corrupt;
-        if (id >= block->base && id - block->base < block->size) return Step::found;
-    }
-    // nobody's, or a wrong base has led the search astray
-    for (uint32_t i = 0; i < count_blocks(); ++i)
-        if (!read_block(i, block)) return Step::corrupt;
-    return Step::missing;
+    if (count == 0) return Step::missing;
+    if (!read_block(count - 1, block) || block->base > id) return Step::corrupt;
+    return id - block->base < block->size ? Step::found : Step::missing;
 }
 
 template <typename View>

@@ -101,11 +101,13 @@ class AccountsFile {
     // The entry of section that accepts() takes.
     template <typename View>
     [[nodiscard]] Step search(AccountsSection section, uint64_t hash, View* view, auto accepts) const;
-    [[nodiscard]] uint32_t count_blocks() const {
-        return place(AccountsSection::vo_blocks).slots / kBlockUnits;
-    }
+    [[nodiscard]] uint32_t count_blocks() const { return place(AccountsSection::vo_list).slots; }
+    [[nodiscard]] const AccountsBlock& block_at(uint32_t index) const;
+    // Of all blocks, once: they never change, and each look-up by id needs one.
+    [[nodiscard]] bool are_blocks_sound() const;
+    // A copy; false: it leads out of the file.
     [[nodiscard]] bool read_block(uint32_t index, AccountsBlock* block) const;
-    // The number of blocks that start at id or before; unchecked.
+    // The number of blocks that start at id or before.
     [[nodiscard]] uint32_t find_place(uint32_t id) const;
     // The block in which id lies.
     [[nodiscard]] Step find_block(uint32_t id, AccountsBlock* block) const;

@@ -7,6 +7,7 @@
 
 #include <new>
 
+#include "libxos/errno_guard.h"
 #include "libxos/unique_fd.h"
 
 namespace xos {
@@ -116,6 +117,7 @@ struct AccountsSource::Guards {
 Result<AccountsSource::Guards*> AccountsSource::find_guards() {
     Guards* guards = guards_.load(std::memory_order_acquire);
     if (guards == nullptr) {
+        const ErrnoGuard guard;
         void* memory =
             mmap(nullptr, sizeof(Guards), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (memory == MAP_FAILED) return std::unexpected(Error{Errc::unavailable, errno, "mmap"});
@@ -195,6 +197,7 @@ int AccountsSource::claim_slot(uint64_t incarnation) {
 // Makes the file that lies at the paths the current one in place of expected. Errc::conflict: another thread
 // was faster, take its file.
 Result<PinnedAccounts> AccountsSource::replace(uint64_t expected, Guards& guards, uint64_t incarnation) {
+    const ErrnoGuard guard;
     const Result<AccountsFile> file = map_file();
     if (!file) return std::unexpected(file.error());
     const int claimed = claim_slot(incarnation);

@@ -54,7 +54,7 @@ class AccountsSource {
     AccountsSource& operator=(const AccountsSource&) = delete;
 
     // Errc::unavailable: absent, unreadable, not root's, corrupt or of another ABI; Error::sys says why where
-    // the system did. May change errno.
+    // the system did. Leaves errno as it was.
     [[nodiscard]] Result<PinnedAccounts> pin();
 
   private:

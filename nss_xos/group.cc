@@ -1,6 +1,7 @@
 #include <cstdlib>
 
 #include "libxos/accounts_source.h"
+#include "libxos/errno_guard.h"
 #include "nss_xos/buffer_packer.h"
 #include "nss_xos/entries.h"
 
@@ -59,6 +60,7 @@ Result<bool> grow(long* size, gid_t** groups, long limit) {
     if (limit > 0 && *size >= limit) return false;
     long wanted = *size > 0 ? *size * 2 : kFirstGroups;
     if (limit > 0 && wanted > limit) wanted = limit;
+    const ErrnoGuard guard;
     void* larger = realloc(*groups, static_cast<size_t>(wanted) * sizeof(gid_t));
     if (larger == nullptr) return std::unexpected(Error{Errc::unavailable, ENOMEM, "realloc"});
     *groups = static_cast<gid_t*>(larger);

@@ -1,6 +1,6 @@
 // From Result to what the name service switch wants to hear.
 //
-// Owns: the one mapping of errors to NSS codes, and errno's protection. Process: any that looks up a name.
+// Owns: the one mapping of errors to NSS codes. Process: any that looks up a name.
 // Trusts: nothing.
 #pragma once
 
@@ -12,21 +12,9 @@
 
 namespace xos {
 
-// Leaves errno as it was: a look-up that succeeds must not change it, and *errnop usually is errno.
-class ErrnoGuard {
-  public:
-    ErrnoGuard() : saved_(errno) {}
-    ~ErrnoGuard() { errno = saved_; }
-    ErrnoGuard(const ErrnoGuard&) = delete;
-    ErrnoGuard& operator=(const ErrnoGuard&) = delete;
-
-  private:
-    int saved_;
-};
-
-// Call it after the ErrnoGuard has gone. getpwnam(3) counts ENOENT among the ways to say "no such user", and
-// a caller that sees ERANGE tries again with a larger buffer: neither may stand for a source that does not
-// answer.
+// *errnop usually is errno, which a look-up leaves alone by itself. getpwnam(3) counts ENOENT among the ways
+// to say "no such user", and a caller that sees ERANGE tries again with a larger buffer: neither may stand
+// for a source that does not answer.
 inline nss_status answer_error(const Error& error, int* errnop) {
     switch (error.code) {
         case Errc::not_found:

@@ -32,10 +32,7 @@ thread_local constinit xos::AccountsCursor t_passwd_cursor;
 thread_local constinit xos::AccountsCursor t_group_cursor;
 
 nss_status answer(int* errnop, auto look_up) {
-    const xos::Result<void> result = [&] {
-        const xos::ErrnoGuard guard;
-        return look_up();
-    }();
+    const xos::Result<void> result = look_up();
     return result ? NSS_STATUS_SUCCESS : xos::answer_error(result.error(), errnop);
 }
 

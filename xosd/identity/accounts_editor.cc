@@ -60,7 +60,8 @@ Outcome<std::unique_ptr<AccountsEditor>> AccountsEditor::open(const std::string&
     struct stat st{};
     if (!fd || fstat(fd.get(), &st) != 0) return failure_errno(errno, "cannot open {}", run_path);
     const auto size = static_cast<size_t>(st.st_size);
-    void* const data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
+    // populated: else a change would pay for a fault at each slot that it comes to first
+    void* const data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd.get(), 0);
     if (data == MAP_FAILED) return failure_errno(errno, "cannot map {}", run_path);
     const auto file = AccountsFile::attach(data, size);
     if (!file) {
