@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "common/compression.h"
+#include "libxos/login_name.h"
 #include "xosd/fetcher/fetch_protocol.h"
 
 namespace xos {
@@ -40,7 +41,8 @@ bool ResponseHeader::add(std::string_view line) {
         *this = ResponseHeader();
         bytes_ = bytes;
         const std::string_view code = trim(line.substr(std::min(line.find(' '), line.size()))).substr(0, 3);
-        if (code.size() == 3) std::from_chars(code.data(), code.data() + code.size(), status);
+        if (code.size() == 3 && std::ranges::all_of(code, is_digit))
+            std::from_chars(code.data(), code.data() + code.size(), status);
         return true;
     }
     const size_t colon = line.find(':');

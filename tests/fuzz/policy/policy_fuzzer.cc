@@ -2,6 +2,7 @@
 // read is what its compact form says, and the index decides as a scan of all rules does.
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <string_view>
@@ -38,7 +39,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const std::string compact = format_policy(*policy);
     const auto again = parse_policy(compact, "policy"), quickly = parse_compact_policy(compact, "policy");
     // a formatted policy may outgrow the cap on text; otherwise it must say the same
-    if ((!again || !quickly) && compact.size() < kPolicyTextMax) abort();
+    if ((!again || !quickly) && compact.size() < kPolicyTextMax) {
+        const auto& refused = again ? quickly : again;
+        fprintf(stderr, "%s\nof %.*s\n", refused.error().message.c_str(), static_cast<int>(size),
+                text.data());
+        abort();
+    }
     if (!again || !quickly) return 0;
     if (format_policy(*again) != compact || format_policy(*quickly) != compact) abort();
     const std::vector<std::string> groups{"analysis"}, roles{"manager"}, tags{"gpu"};
