@@ -102,7 +102,7 @@ class Json {
     // Takes over a reference.
     static Json adopt(sd_json_variant* value);
 
-    // Text that is not UTF-8, or holds NUL, has the odd bytes replaced by '?'.
+    // Text that is not UTF-8, or holds NUL or DEL, has the odd bytes replaced by '?'.
     static Json string(std::string_view text);
     static Json integer(uint64_t number);
     static Json signed_integer(int64_t number);

@@ -1,4 +1,5 @@
 // Making JSON values.
+#include <algorithm>
 #include <cerrno>
 #include <new>
 
@@ -23,6 +24,13 @@ std::vector<sd_json_variant*> borrowed(const std::vector<Json>& values) {
 }  // namespace
 
 Json Json::string(std::string_view text) {
+    // sd-json writes this one as it is, and does not read it again
+    std::string readable;
+    if (text.contains('\x7f')) {
+        readable = text;
+        std::ranges::replace(readable, '\x7f', '?');
+        text = readable;
+    }
     sd_json_variant* value = nullptr;
     int answer =
         text.contains('\0') ? -EINVAL : sd_json_variant_new_stringn(&value, text.data(), text.size());

@@ -106,4 +106,5 @@ TEST_CASE("what is built reads back") {
     REQUIRE(again);
     CHECK(again->format() == json.format());
     CHECK(Json::string(std::string_view("\xffok\0", 4)).format() == R"("?ok?")");
+    CHECK(Json::string("d\x7f \xc3\xa9").format() == "\"d? \xc3\xa9\"");
 }
