@@ -1,7 +1,6 @@
 #include "cli/account_view.h"
 
-#include <ctime>
-
+#include "cli/clock_text.h"
 #include "libxos/names.h"
 
 namespace xos {
@@ -36,16 +35,6 @@ std::vector<std::string> strings_of(const JsonNode& node, const char* key) {
         texts.push_back(plain(element.string(kPathMax).value_or("?")));
     }
     return texts;
-}
-
-std::string clock_text(uint64_t seconds) {
-    if (seconds == 0) return "-";
-    const auto time = static_cast<time_t>(seconds);
-    tm local{};
-    localtime_r(&time, &local);
-    char buffer[32];
-    strftime(buffer, sizeof buffer, "%F %T", &local);
-    return buffer;
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // xos node status, node reload, session list: the node seen by its owner and its users.
 #include <cstdio>
-#include <ctime>
 
+#include "cli/clock_text.h"
 #include "cli/commands.h"
 #include "cli/trusted_view.h"
 #include "cli/varlink_call.h"
@@ -18,16 +18,6 @@ unsigned long long number(const JsonNode& node, const char* key) {
 std::string text(const JsonNode& node, const char* key) {
     const auto field = node.find(key);
     return field && field->is_string() ? field->string(4096).value_or("") : "";
-}
-
-std::string clock_text(unsigned long long seconds) {
-    if (seconds == 0) return "-";
-    const auto time = static_cast<time_t>(seconds);
-    tm local{};
-    localtime_r(&time, &local);
-    char buffer[32];
-    strftime(buffer, sizeof buffer, "%F %T", &local);
-    return buffer;
 }
 
 Outcome<int> status() {
