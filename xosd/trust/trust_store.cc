@@ -233,7 +233,7 @@ Outcome<TakenBundle> TrustStore::finish(Task& task) {
             if (auto noted = archive_.set_url(update.name, task.url); !noted)
                 return std::unexpected(noted.error());
         if (!update.digest.empty()) vos_[update.name]->source_digest = update.digest;
-        return TakenBundle{update.base.get(), true, false};
+        return TakenBundle{update.base.get(), false};
     }
     log(Level::notice, "bundle taken",
         {{"vo", update.name},
@@ -248,7 +248,7 @@ Outcome<TakenBundle> TrustStore::finish(Task& task) {
     vos_[update.name] = std::move(update.vo);
     left_out_.erase(update.name);
     if (!update.is_delta) archive_.remove_orphans();
-    return TakenBundle{vos_[update.name].get(), false, accounts_changed};
+    return TakenBundle{vos_[update.name].get(), accounts_changed};
 }
 
 Outcome<void> TrustStore::remove(std::string_view vo) {

@@ -28,7 +28,6 @@ namespace xos {
 
 struct TakenBundle {
     const TrustedVo* vo = nullptr;  // until the loop goes on
-    bool unchanged = false;
     bool accounts_changed = false;  // publish() has something to do
 };
 
@@ -70,7 +69,6 @@ class TrustStore {
 
     // Every VO that is to be followed, also one that was left out by load().
     Outcome<std::vector<ArchivedVo>> list_followed() { return archive_.list(); }
-    Outcome<void> set_url(const std::string& vo, const std::string& url) { return archive_.set_url(vo, url); }
     // The serial to ask for a difference from; nothing: the whole is wanted.
     std::optional<uint64_t> since_of(const std::string& vo);
     // The grace of the configuration, for all VOs.
