@@ -20,6 +20,7 @@
 
 #include "libxos/names.h"
 #include "tests/unit/identity/sample_accounts.h"
+#include "tests/unit/requirement.h"
 #include "xosd/identity/accounts_writer.h"
 
 namespace xos::module {
@@ -36,10 +37,7 @@ namespace xos::module {
 // Runs body in a child with its own mount namespace, in which /run and /var/lib are empty.
 template <typename Body>
 void run_apart(Body body) {
-    if (geteuid() != 0) {
-        if (getenv("XOS_TESTS_MUST_RUN") != nullptr) FAIL("needs root: mounts a private /run");
-        SKIP("needs root: mounts a private /run");
-    }
+    test::require_root("needs root: mounts a private /run");
     fflush(nullptr);
     const pid_t child = fork();
     REQUIRE(child >= 0);

@@ -40,7 +40,7 @@ TEST_CASE("no file is made for a key before its passphrase is known") {
                            nullptr};
     int terminal = -1;
     const pid_t child = forkpty(&terminal, nullptr, nullptr, nullptr);
-    if (child < 0) SKIP("there is no pseudo-terminal here");
+    REQUIRE(child >= 0);
     if (child == 0) {
         execv(words[0], words);
         _exit(127);

@@ -19,17 +19,13 @@
 
 #include "libxos/accounts_source.h"
 #include "tests/unit/identity/sample_accounts.h"
+#include "tests/unit/requirement.h"
 
 using namespace xos;
 namespace {
 
 struct Files {
-    Files() {
-        if (geteuid() != 0) {
-            if (getenv("XOS_TESTS_MUST_RUN") != nullptr) FAIL("needs root: accounts files must be root's");
-            SKIP("needs root: accounts files must be root's");
-        }
-    }
+    Files() { xos::test::require_root("needs root: accounts files must be root's"); }
     void publish(const AccountsSnapshot& snapshot) {
         auto writer = AccountsWriter::open(run, boot);
         REQUIRE(writer);

@@ -13,6 +13,7 @@
 
 #include "libxos/accounts_source.h"
 #include "tests/unit/identity/sample_accounts.h"
+#include "tests/unit/requirement.h"
 
 using namespace xos;
 namespace {
@@ -122,10 +123,7 @@ TEST_CASE("a full disk keeps the old file") {
 }
 
 TEST_CASE("a writer killed at any step leaves whole files, and the next start retires what is old") {
-    if (geteuid() != 0) {
-        if (getenv("XOS_TESTS_MUST_RUN") != nullptr) FAIL("needs root: accounts files must be root's");
-        SKIP("needs root: accounts files must be root's");
-    }
+    xos::test::require_root("needs root: accounts files must be root's");
     bool died = true;
     int steps = 0;
     for (int kill_at = 1; died; ++kill_at) {

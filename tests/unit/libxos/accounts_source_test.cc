@@ -13,17 +13,14 @@
 #include <vector>
 
 #include "tests/unit/identity/sample_accounts.h"
+#include "tests/unit/requirement.h"
 #include "xosd/identity/accounts_writer.h"
 
 using namespace xos;
 namespace {
 
 struct Files {
-    Files() {
-        if (geteuid() == 0) return;
-        if (getenv("XOS_TESTS_MUST_RUN") != nullptr) FAIL("needs root: accounts files must be root's");
-        SKIP("needs root: accounts files must be root's");
-    }
+    Files() { xos::test::require_root("needs root: accounts files must be root's"); }
     AccountsWriter writer(bool with_boot = false) {
         auto made = AccountsWriter::open(run, with_boot ? boot : "");
         REQUIRE(made);

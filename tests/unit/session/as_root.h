@@ -6,24 +6,15 @@
 #include <unistd.h>
 
 #include <catch2/catch_test_macros.hpp>
-#include <cstdlib>
 #include <functional>
 #include <string>
-#include <string_view>
 
 #include "common/event_loop.h"
+#include "tests/unit/requirement.h"
 
 namespace xos::test {
 
 inline constexpr uid_t kTestUid = 65431;
-
-// Skips the running test where it is not root's, or fails it where XOS_TESTS_MUST_RUN=1.
-inline void require_root() {
-    if (geteuid() == 0) return;
-    const char* must_run = std::getenv("XOS_TESTS_MUST_RUN");
-    if (must_run != nullptr && std::string_view(must_run) == "1") FAIL("needs root");
-    SKIP("needs root");
-}
 
 // What body answers in a child that runs as uid and gid, while the loop goes round here.
 inline std::string run_as(EventLoop& loop, uid_t uid, gid_t gid, const std::function<std::string()>& body) {

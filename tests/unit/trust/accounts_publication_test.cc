@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "libxos/accounts_source.h"
+#include "tests/unit/requirement.h"
 #include "tests/unit/trust/node_state.h"
 #include "xosd/trust/bundle_update.h"
 
@@ -14,10 +15,7 @@ namespace {
 
 struct Node {
     Node() {
-        if (geteuid() != 0) {
-            if (getenv("XOS_TESTS_MUST_RUN") != nullptr) FAIL("needs root: accounts files must be root's");
-            SKIP("needs root: accounts files must be root's");
-        }
+        require_root("needs root: accounts files must be root's");
         std::filesystem::create_directory(directory);
         config.manage_sshd = false;
         follow(content());
