@@ -24,6 +24,8 @@ inline constexpr char kCheckpointDir[] = "/var/lib/xos/checkpoints";   // 0700
 inline constexpr char kNodeConfig[] = "/etc/xos/node.yaml";
 inline constexpr char kSshdConfig[] = "/etc/ssh/sshd_config.d/50-xos.conf";
 inline constexpr char kSshdUntold[] = "/run/xos/sshd-untold";  // sshd may not have read kSshdConfig as it is
+inline constexpr char kAuditLog[] = "/var/log/xos/audit.log";  // 0640 root:adm; where there is no journal
+inline constexpr char kJournalSocket[] = "/run/systemd/journal/socket";  // systemd-journald.service(8)
 inline constexpr char kLibexecDir[] = "/usr/libexec/xos";
 inline constexpr char kAuthorityDir[] = "/var/lib/xos-cda";  // 0700, owned by kAuthorityUser
 
