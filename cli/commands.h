@@ -7,6 +7,7 @@
 namespace xos {
 
 void add_account_commands(CommandTable& table);
+void add_audit_command(CommandTable& table);
 void add_authority_commands(CommandTable& table);
 void add_credential_delegate_command(CommandTable& table);
 void add_credential_destroy_command(CommandTable& table);
@@ -44,6 +45,7 @@ inline constexpr void (*kCommands[])(CommandTable&) = {
     add_job_commands,
     add_node_commands,
     add_account_commands,
+    add_audit_command,
     add_doctor_commands,
     add_trust_commands,
     add_resource_commands,
