@@ -22,6 +22,7 @@ void add_job_run_commands(CommandTable& table);
 void add_login_command(CommandTable& table);
 void add_node_commands(CommandTable& table);
 void add_resource_commands(CommandTable& table);
+void add_session_commands(CommandTable& table);
 void add_policy_commands(CommandTable& table);
 void add_policy_explain_command(CommandTable& table);
 void add_trust_commands(CommandTable& table);
@@ -44,6 +45,7 @@ inline constexpr void (*kCommands[])(CommandTable&) = {
     add_job_run_commands,
     add_job_commands,
     add_node_commands,
+    add_session_commands,
     add_account_commands,
     add_audit_command,
     add_doctor_commands,

@@ -1,12 +1,10 @@
 // xos jobs, ps, cancel, checkpoint, restart, forget: what becomes of jobs on this node.
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <cstdio>
 #include <memory>
 
 #include "cli/commands.h"
 #include "cli/job_view.h"
+#include "cli/terminal_width.h"
 #include "cli/varlink_call.h"
 
 namespace xos {
@@ -16,11 +14,6 @@ constexpr size_t kJobsMax = 1'000'000;
 
 Json about(const std::string& job) {
     return JsonObject().set("job", Json::string(job)).build();
-}
-
-size_t terminal_width() {
-    winsize size{};
-    return isatty(STDOUT_FILENO) != 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
 Outcome<std::vector<JobView>> list_jobs(bool all) {

@@ -1,7 +1,6 @@
-// xos node status, node reload, session list: the node seen by its owner and its users.
+// xos node status, node reload: the node seen by its owner.
 #include <cstdio>
 
-#include "cli/clock_text.h"
 #include "cli/commands.h"
 #include "cli/trusted_view.h"
 #include "cli/varlink_call.h"
@@ -42,32 +41,11 @@ Outcome<int> reload() {
     return kExitOk;
 }
 
-Outcome<int> list_sessions() {
-    const auto answer = call_node("org.xtreemos.Session.ListSessions", JsonObject().build());
-    if (!answer) return std::unexpected(answer.error());
-    const JsonNode root = answer->root();
-    const auto list = root.field("sessions");
-    if (!list) return std::unexpected(list.error());
-    const auto count = list->array(65536);
-    if (!count) return std::unexpected(count.error());
-    std::printf("%-8s %-24s %-8s %-20s %8s  %-19s  %s\n", "SESSION", "USER", "SERVICE", "FROM", "PID",
-                "OPENED", "CREDENTIAL UNTIL");
-    for (size_t i = 0; i < *count; ++i) {
-        const JsonNode one = list->at(i);
-        std::printf("%-8llu %-24s %-8s %-20s %8llu  %-19s  %s\n", number(one, "session"),
-                    text(one, "login").c_str(), text(one, "service").c_str(), text(one, "remote").c_str(),
-                    number(one, "pid"), clock_text(number(one, "opened")).c_str(),
-                    clock_text(number(one, "expires")).c_str());
-    }
-    return kExitOk;
-}
-
 }  // namespace
 
 void add_node_commands(CommandTable& table) {
     table.add("node status", "Show what xosd on this machine serves", status);
     table.add("node reload", "Read /etc/xos/node.yaml again (root)", reload);
-    table.add("session list", "List the sessions of VO users on this node", list_sessions);
 }
 
 }  // namespace xos

@@ -1,10 +1,10 @@
 #include "libxos/protocol.h"
 
 #include <algorithm>
-#include <cstring>
 #include <optional>
 #include <type_traits>
 
+#include "libxos/field_stream.h"
 #include "libxos/login_name.h"
 
 namespace xos {
@@ -12,7 +12,7 @@ namespace {
 
 constexpr uint32_t kMagic = 0x50534f58;  // "XOSP" on the wire
 
-enum class Kind : uint16_t { keys_query = 1, account = 2, open_session = 3, close_session = 4 };
+enum class Kind : uint16_t { keys_query = 1, account = 2, open_session = 3, close_session = 4, authenticate = 5, note_keys = 6 };
 
 static_assert(kReplyMax >= kAuthorizedKeyMax + kReasonMax + 64, "every reply fits in a buffer of kReplyMax");
 
@@ -39,7 +39,8 @@ bool is_chain(std::string_view text) {
 }
 
 bool is_valid(const KeysQuery& q) {
-    return parse_login_name(q.login) && is_word(q.key_type, kKeyTypeMax) && is_base64(q.key);
+    return parse_login_name(q.login) && is_word(q.key_type, kKeyTypeMax) && is_base64(q.key) &&
+           is_printable(q.remote_host, kRemoteHostMax, false);
 }
 bool is_valid(const AccountQuery& q) {
     return parse_login_name(q.login) && is_word(q.service, kServiceMax);
@@ -51,6 +52,14 @@ bool is_valid(const OpenSession& o) {
 }
 bool is_valid(const CloseSession& c) {
     return c.session != 0;
+}
+
+bool is_valid(const AuthenticateQuery& q) {
+    return parse_login_name(q.login) && is_word(q.service, kServiceMax) &&
+           is_printable(q.remote_host, kRemoteHostMax, false) && !q.chain.empty() && is_chain(q.chain);
+}
+bool is_valid(const NoteKeys& k) {
+    return k.session != 0 && k.keyring > 0 && k.credential >= 0;
 }
 
 bool is_valid(const Answer& a) {
@@ -73,10 +82,9 @@ bool is_valid(const KeysReply& r) {
     if (!is_valid(r.answer)) return false;
     return !is_permit(r.answer) || (!r.line.empty() && is_printable(r.line, kAuthorizedKeyMax, true));
 }
-bool is_valid(const AccountReply& r) {
-    return is_valid(r.answer);
-}
-bool is_valid(const CloseReply& r) {
+template <typename Reply>
+    requires(sizeof(Reply) == sizeof(Answer))  // nothing but the answer
+bool is_valid(const Reply& r) {
     return is_valid(r.answer);
 }
 bool is_valid(const SessionReply& r) {
@@ -87,128 +95,55 @@ bool is_valid(const SessionReply& r) {
            is_printable(r.home, kHomeMax, true) && is_vo_name(r.vo) && is_user_name(r.user);
 }
 
-// Writes fields; a field that does not fit makes the whole message fail.
-class Writer {
-  public:
-    explicit Writer(std::span<std::byte> buffer) : buffer_(buffer) {}
-
-    template <typename T>
-        requires std::is_integral_v<T>
-    void field(T value) {
-        if (!reserve(sizeof value)) return;
-        for (size_t i = 0; i < sizeof value; i++)
-            buffer_.data()[at_ + i] =
-                static_cast<std::byte>(static_cast<std::make_unsigned_t<T>>(value) >> (8 * i));
-        at_ += sizeof value;
-    }
-    void field(std::string_view text) {
-        field(static_cast<uint32_t>(text.size()));
-        if (text.empty() || !reserve(text.size())) return;
-        std::memcpy(buffer_.data() + at_, text.data(), text.size());
-        at_ += text.size();
-    }
-    void field(Verdict verdict) { field(static_cast<uint8_t>(verdict)); }
-
-    Result<size_t> end() const {
-        if (!fits_) return fail(Errc::too_small, "message buffer");
-        return at_;
-    }
-
-  private:
-    bool reserve(size_t size) { return fits_ = fits_ && size <= buffer_.size() - at_; }
-
-    std::span<std::byte> buffer_;
-    size_t at_ = 0;
-    bool fits_ = true;
-};
-
-// Reads fields in the same order; what a short message lacks reads as zero and fails at the end.
-class Reader {
-  public:
-    explicit Reader(std::span<const std::byte> message) : message_(message) {}
-
-    template <typename T>
-        requires std::is_integral_v<T>
-    void field(T& value) {
-        std::make_unsigned_t<T> sum = 0;
-        if (available(sizeof value)) {
-            for (size_t i = sizeof value; i-- > 0;)
-                sum = static_cast<std::make_unsigned_t<T>>(
-                    (static_cast<uint64_t>(sum) << 8) | std::to_integer<uint8_t>(message_.data()[at_ + i]));
-            at_ += sizeof value;
-        }
-        value = static_cast<T>(sum);
-    }
-    void field(std::string_view& text) {
-        uint32_t size = 0;
-        field(size);
-        if (!available(size)) return;
-        text = {reinterpret_cast<const char*>(message_.data()) + at_, size};
-        at_ += size;
-    }
-    void field(Verdict& verdict) {
-        uint8_t value = 0;
-        field(value);
-        whole_ = whole_ && value >= static_cast<uint8_t>(Verdict::permit) &&
-                 value <= static_cast<uint8_t>(Verdict::unavailable);
-        if (whole_) verdict = static_cast<Verdict>(value);
-    }
-
-    bool ended_well() const { return whole_ && at_ == message_.size(); }
-
-  private:
-    bool available(size_t size) { return whole_ = whole_ && size <= message_.size() - at_; }
-
-    std::span<const std::byte> message_;
-    size_t at_ = 0;
-    bool whole_ = true;
-};
-
 // The fields of each message, once for both directions.
 template <typename Stream, typename Message>
 void fields(Stream& s, Message& m) {
     using M = std::remove_const_t<Message>;
     if constexpr (std::is_same_v<M, KeysQuery>) {
-        s.field(m.login), s.field(m.uid), s.field(m.key_type), s.field(m.key);
+        s.field(m.login), s.field(m.uid), s.field(m.key_type), s.field(m.key), s.field(m.remote_host);
     } else if constexpr (std::is_same_v<M, AccountQuery>) {
         s.field(m.login), s.field(m.service);
     } else if constexpr (std::is_same_v<M, OpenSession>) {
         s.field(m.login), s.field(m.service), s.field(m.remote_host), s.field(m.tty), s.field(m.auth_info);
     } else if constexpr (std::is_same_v<M, CloseSession>) {
         s.field(m.session);
+    } else if constexpr (std::is_same_v<M, AuthenticateQuery>) {
+        s.field(m.login), s.field(m.service), s.field(m.remote_host), s.field(m.chain);
+    } else if constexpr (std::is_same_v<M, NoteKeys>) {
+        s.field(m.session), s.field(m.keyring), s.field(m.credential);
     } else {
         s.field(m.answer.verdict), s.field(m.answer.reason);
         if (!is_permit(m.answer)) return;
         if constexpr (std::is_same_v<M, KeysReply>) s.field(m.line);
         if constexpr (std::is_same_v<M, SessionReply>)
             s.field(m.session), s.field(m.chain), s.field(m.expires), s.field(m.home), s.field(m.vo),
-                s.field(m.user);
+                s.field(m.user), s.field(m.memory), s.field(m.processes);
     }
 }
 
 template <typename Message>
 Result<size_t> encode(Kind kind, const Message& message, std::span<std::byte> buffer) {
     if (!is_valid(message)) return fail(Errc::invalid, "message field");
-    Writer writer(buffer);
+    FieldWriter writer(buffer);
     writer.field(kMagic), writer.field(kProtocolVersion), writer.field(static_cast<uint16_t>(kind));
     fields(writer, message);
     return writer.end();
 }
 
 // The kind in the header of a message, whose fields follow; nothing where it is no message of ours.
-std::optional<Kind> read_header(Reader& reader) {
+std::optional<Kind> read_header(FieldReader& reader) {
     uint32_t magic = 0;
     uint16_t version = 0;
     uint16_t kind = 0;
     reader.field(magic), reader.field(version), reader.field(kind);
     const bool known =
-        kind >= static_cast<uint16_t>(Kind::keys_query) && kind <= static_cast<uint16_t>(Kind::close_session);
+        kind >= static_cast<uint16_t>(Kind::keys_query) && kind <= static_cast<uint16_t>(Kind::note_keys);
     if (magic != kMagic || version != kProtocolVersion || !known) return std::nullopt;
     return static_cast<Kind>(kind);
 }
 
 template <typename Message>
-Result<Message> read_message(Reader& reader) {
+Result<Message> read_message(FieldReader& reader) {
     Message message;
     fields(reader, message);
     if (!reader.ended_well() || !is_valid(message)) return fail(Errc::invalid, "message field");
@@ -217,7 +152,7 @@ Result<Message> read_message(Reader& reader) {
 
 template <typename Message>
 Result<Message> decode_reply(Kind kind, std::span<const std::byte> bytes) {
-    Reader reader(bytes);
+    FieldReader reader(bytes);
     if (read_header(reader) != kind) return fail(Errc::invalid, "message header");
     return read_message<Message>(reader);
 }
@@ -236,6 +171,12 @@ Result<size_t> encode_request(const OpenSession& open, std::span<std::byte> buff
 Result<size_t> encode_request(const CloseSession& close, std::span<std::byte> buffer) {
     return encode(Kind::close_session, close, buffer);
 }
+Result<size_t> encode_request(const AuthenticateQuery& query, std::span<std::byte> buffer) {
+    return encode(Kind::authenticate, query, buffer);
+}
+Result<size_t> encode_request(const NoteKeys& keys, std::span<std::byte> buffer) {
+    return encode(Kind::note_keys, keys, buffer);
+}
 
 Result<size_t> encode_reply(const KeysReply& reply, std::span<std::byte> buffer) {
     return encode(Kind::keys_query, reply, buffer);
@@ -249,9 +190,15 @@ Result<size_t> encode_reply(const SessionReply& reply, std::span<std::byte> buff
 Result<size_t> encode_reply(const CloseReply& reply, std::span<std::byte> buffer) {
     return encode(Kind::close_session, reply, buffer);
 }
+Result<size_t> encode_reply(const AuthenticateReply& reply, std::span<std::byte> buffer) {
+    return encode(Kind::authenticate, reply, buffer);
+}
+Result<size_t> encode_reply(const NoteReply& reply, std::span<std::byte> buffer) {
+    return encode(Kind::note_keys, reply, buffer);
+}
 
 Result<Request> decode_request(std::span<const std::byte> message) {
-    Reader reader(message);
+    FieldReader reader(message);
     const auto kind = read_header(reader);
     if (!kind) return fail(Errc::invalid, "message header");
     switch (*kind) {
@@ -263,6 +210,10 @@ Result<Request> decode_request(std::span<const std::byte> message) {
             return read_message<OpenSession>(reader);
         case Kind::close_session:
             return read_message<CloseSession>(reader);
+        case Kind::authenticate:
+            return read_message<AuthenticateQuery>(reader);
+        case Kind::note_keys:
+            return read_message<NoteKeys>(reader);
     }
     return fail(Errc::invalid, "message header");
 }
@@ -278,6 +229,12 @@ Result<SessionReply> decode_session_reply(std::span<const std::byte> message) {
 }
 Result<CloseReply> decode_close_reply(std::span<const std::byte> message) {
     return decode_reply<CloseReply>(Kind::close_session, message);
+}
+Result<AuthenticateReply> decode_authenticate_reply(std::span<const std::byte> message) {
+    return decode_reply<AuthenticateReply>(Kind::authenticate, message);
+}
+Result<NoteReply> decode_note_reply(std::span<const std::byte> message) {
+    return decode_reply<NoteReply>(Kind::note_keys, message);
 }
 
 std::string_view make_reason(std::string_view text, std::span<char, kReasonMax> buffer) {

@@ -27,7 +27,7 @@
 
 namespace xos {
 
-inline constexpr uint16_t kProtocolVersion = 1;
+inline constexpr uint16_t kProtocolVersion = 2;
 
 // Limits of single fields, in bytes.
 inline constexpr size_t kKeyBlobMax =
@@ -55,6 +55,7 @@ struct KeysQuery {
     uint32_t uid = 0;           // what sshd holds for the login name: it must be the certified one
     std::string_view key_type;  // as in an authorized_keys line
     std::string_view key;       // the public key or certificate, base64
+    std::string_view remote_host = {};  // the client's address, as sshd says; may be empty
 };
 
 // Does this account exist, and may it use this service at all?
@@ -76,7 +77,24 @@ struct CloseSession {
     uint64_t session = 0;
 };
 
-using Request = std::variant<KeysQuery, AccountQuery, OpenSession, CloseSession>;
+// Is the caller, in whose session keyring this credential lies, the member? Asked by su(1) and sudo(8) in the
+// place of a password. A session that the same process opens for login afterwards has that credential.
+struct AuthenticateQuery {
+    std::string_view login;
+    std::string_view service;
+    std::string_view remote_host;  // PAM_RHOST; may be empty
+    std::string_view chain;        // what the key holds: PEM
+};
+
+// The keys of a session that was granted: its end revokes the credential, whoever ends it.
+struct NoteKeys {
+    uint64_t session = 0;
+    int32_t keyring = 0;     // serial numbers (keyrings(7))
+    int32_t credential = 0;  // 0: the session has none
+};
+
+using Request =
+    std::variant<KeysQuery, AccountQuery, OpenSession, CloseSession, AuthenticateQuery, NoteKeys>;
 
 // Replies. reason is for the log: printable ASCII with blanks; empty with permit only.
 enum class Verdict : uint8_t {
@@ -109,9 +127,19 @@ struct SessionReply {
     std::string_view home;   // absolute
     std::string_view vo;     // the two halves of the login name
     std::string_view user;
+    uint64_t memory = 0;     // the session's limits: bytes
+    uint64_t processes = 0;  // threads counted; 0 = none, both
 };
 
 struct CloseReply {
+    Answer answer;
+};
+
+struct AuthenticateReply {
+    Answer answer;
+};
+
+struct NoteReply {
     Answer answer;
 };
 
@@ -121,11 +149,15 @@ struct CloseReply {
 [[nodiscard]] Result<size_t> encode_request(const AccountQuery& query, std::span<std::byte> buffer);
 [[nodiscard]] Result<size_t> encode_request(const OpenSession& open, std::span<std::byte> buffer);
 [[nodiscard]] Result<size_t> encode_request(const CloseSession& close, std::span<std::byte> buffer);
+[[nodiscard]] Result<size_t> encode_request(const AuthenticateQuery& query, std::span<std::byte> buffer);
+[[nodiscard]] Result<size_t> encode_request(const NoteKeys& keys, std::span<std::byte> buffer);
 
 [[nodiscard]] Result<size_t> encode_reply(const KeysReply& reply, std::span<std::byte> buffer);
 [[nodiscard]] Result<size_t> encode_reply(const AccountReply& reply, std::span<std::byte> buffer);
 [[nodiscard]] Result<size_t> encode_reply(const SessionReply& reply, std::span<std::byte> buffer);
 [[nodiscard]] Result<size_t> encode_reply(const CloseReply& reply, std::span<std::byte> buffer);
+[[nodiscard]] Result<size_t> encode_reply(const AuthenticateReply& reply, std::span<std::byte> buffer);
+[[nodiscard]] Result<size_t> encode_reply(const NoteReply& reply, std::span<std::byte> buffer);
 
 // The decoders answer invalid for everything that the encoders cannot have written.
 [[nodiscard]] Result<Request> decode_request(std::span<const std::byte> message);
@@ -135,6 +167,8 @@ struct CloseReply {
 [[nodiscard]] Result<AccountReply> decode_account_reply(std::span<const std::byte> message);
 [[nodiscard]] Result<SessionReply> decode_session_reply(std::span<const std::byte> message);
 [[nodiscard]] Result<CloseReply> decode_close_reply(std::span<const std::byte> message);
+[[nodiscard]] Result<AuthenticateReply> decode_authenticate_reply(std::span<const std::byte> message);
+[[nodiscard]] Result<NoteReply> decode_note_reply(std::span<const std::byte> message);
 
 // Makes text fit to be a reason: cut at kReasonMax, every byte that is not printable ASCII replaced by '?';
 // "no reason given" where nothing is left. Answers the view of what was written into buffer.

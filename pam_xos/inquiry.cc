@@ -54,4 +54,16 @@ Result<CloseReply> Inquiry::ask(const CloseSession& close) {
     return decode_close_reply(*bytes);
 }
 
+Result<AuthenticateReply> Inquiry::ask(const AuthenticateQuery& query) {
+    const auto bytes = exchange(query, kAccountBudget);
+    if (!bytes) return std::unexpected(bytes.error());
+    return decode_authenticate_reply(*bytes);
+}
+
+Result<NoteReply> Inquiry::ask(const NoteKeys& keys) {
+    const auto bytes = exchange(keys, kAccountBudget);
+    if (!bytes) return std::unexpected(bytes.error());
+    return decode_note_reply(*bytes);
+}
+
 }  // namespace xos

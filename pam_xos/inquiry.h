@@ -25,6 +25,8 @@ class Inquiry {
     // The reply is for open.login: one for another name is invalid.
     [[nodiscard]] Result<SessionReply> ask(const OpenSession& open);
     [[nodiscard]] Result<CloseReply> ask(const CloseSession& close);
+    [[nodiscard]] Result<AuthenticateReply> ask(const AuthenticateQuery& query);
+    [[nodiscard]] Result<NoteReply> ask(const NoteKeys& keys);
 
   private:
     template <typename Message>

@@ -78,12 +78,43 @@ Result<void> remember(pam_handle_t* pamh, uint64_t id, SessionKeyring& keyring) 
     return {};
 }
 
-Result<void> establish(pam_handle_t* pamh, const VoAccount& account, const SessionReply& grant,
-                       SessionKeyring& keyring) {
+void free_limit(pam_handle_t*, void* data, int) {
+    free(data);
+}
+
+// Where pam_systemd(8) finds it when it makes the session's scope. 0: no limit.
+Result<void> put_limit(pam_handle_t* pamh, const char* name, uint64_t value) {
+    if (value == 0) return {};
+    char text[24];
+    snprintf(text, sizeof text, "%llu", static_cast<unsigned long long>(value));
+    char* const copy = strdup(text);
+    if (copy == nullptr) return fail(Errc::unavailable, "no memory");
+    if (pam_set_data(pamh, name, copy, free_limit) == PAM_SUCCESS) return {};
+    free(copy);
+    return fail(Errc::system, "set a limit of the session");
+}
+
+// All of the grant that this process can put to effect without asking again.
+Result<void> apply_grant(pam_handle_t* pamh, const VoAccount& account, const SessionReply& grant,
+                         SessionKeyring& keyring) {
     if (auto filled = fill_keyring(keyring, account, grant); !filled) return filled;
     if (auto put = put_variable(pamh, "XOS_VO", grant.vo); !put) return put;
     if (auto put = put_variable(pamh, "XOS_USER", grant.user); !put) return put;
-    return remember(pamh, grant.session, keyring);
+    if (auto put = put_limit(pamh, "systemd.memory_max", grant.memory); !put) return put;
+    return put_limit(pamh, "systemd.tasks_max", grant.processes);
+}
+
+// xosd revokes the credential when the session ends, also where nobody is left to close it.
+Result<void> note_keys(Inquiry& inquiry, uint64_t session, const SessionKeys& keys) {
+    const auto noted = inquiry.ask(NoteKeys{session, keys.keyring, keys.credential});
+    if (!noted) return std::unexpected(noted.error());
+    if (noted->answer.verdict != Verdict::permit) return fail(Errc::denied, "xosd knows the session no more");
+    return {};
+}
+
+Result<void> establish(pam_handle_t* pamh, Inquiry& inquiry, uint64_t session, SessionKeyring& keyring) {
+    if (auto noted = note_keys(inquiry, session, keyring.keys()); !noted) return noted;
+    return remember(pamh, session, keyring);
 }
 
 // The answer is not waited for long, and changes nothing: xosd also sees the end of a session by itself.
@@ -104,9 +135,12 @@ std::expected<void, Refusal> open_login_session(pam_handle_t* pamh, const VoAcco
                                                .auth_info = find_auth_info(pamh)});
     if (!reply) return refuse(reply.error());
     if (reply->answer.verdict != Verdict::permit) return refuse(reply->answer.reason);
-    if (const auto made = establish(pamh, account, *reply, *keyring); !made) {
+    const uint64_t session = reply->session;  // the reply's memory is the next one's
+    auto made = apply_grant(pamh, account, *reply, *keyring);
+    if (made) made = establish(pamh, inquiry, session, *keyring);
+    if (!made) {
         drop_variables(pamh);
-        tell_closed(inquiry, reply->session);
+        tell_closed(inquiry, session);
         return refuse(made.error());
     }
     return {};

@@ -5,13 +5,17 @@
 
 #include <security/pam_ext.h>
 #include <security/pam_modules.h>
+#include <stdlib.h>
 #include <syslog.h>
+
+#include <memory>
 
 #include "libxos/errno_guard.h"
 #include "pam_xos/inquiry.h"
 #include "pam_xos/login_session.h"
 #include "pam_xos/module_options.h"
 #include "pam_xos/pam_items.h"
+#include "pam_xos/session_keyring.h"
 #include "pam_xos/vo_account.h"
 
 namespace xos {
@@ -85,6 +89,28 @@ std::expected<VoAccount, int> claim(pam_handle_t* pamh, const char* what) {
     return *account;
 }
 
+// A member is himself where his session's credential says so: su(1) to his own name, sudo(8). Where it does
+// not, this module has no say, and the next one asks for a password.
+int authenticate(pam_handle_t* pamh, const ModuleOptions& options) {
+    const auto account = find_vo_account(pamh);
+    if (!account) return PAM_IGNORE;
+    const std::unique_ptr<char, void (*)(void*)> memory(static_cast<char*>(malloc(kChainMax)), free);
+    if (!memory) return PAM_IGNORE;
+    const auto chain = read_session_credential({memory.get(), kChainMax});
+    if (!chain) return PAM_IGNORE;
+    Inquiry inquiry;
+    const auto reply = inquiry.ask(AuthenticateQuery{.login = account->login,
+                                                     .service = find_service(pamh),
+                                                     .remote_host = find_remote_host(pamh),
+                                                     .chain = *chain});
+    if (!reply || reply->answer.verdict != Verdict::permit) {
+        log_refusal(pamh, "authentication", reply ? reply->answer.reason : reply.error().step);
+        return PAM_IGNORE;
+    }
+    log_permission(pamh, options, "authentication", *account);
+    return PAM_SUCCESS;
+}
+
 int check_account(pam_handle_t* pamh, const ModuleOptions& options) {
     const auto account = claim(pamh, "account");
     if (!account) return account.error();
@@ -117,8 +143,9 @@ int open_session(pam_handle_t* pamh, const ModuleOptions& options) {
 
 #define XOS_ENTRY extern "C" __attribute__((visibility("default"))) int
 
-XOS_ENTRY pam_sm_authenticate(pam_handle_t*, int, int, const char**) {
-    return PAM_IGNORE;
+XOS_ENTRY pam_sm_authenticate(pam_handle_t* pamh, int, int argc, const char** argv) {
+    const xos::ErrnoGuard guard;
+    return xos::authenticate(pamh, xos::read_module_options(pamh, argc, argv));
 }
 XOS_ENTRY pam_sm_setcred(pam_handle_t*, int, int, const char**) {
     return PAM_IGNORE;

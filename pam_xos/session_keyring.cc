@@ -84,6 +84,19 @@ SessionKeys SessionKeyring::release() {
     return std::exchange(keys_, {});
 }
 
+Result<std::string_view> read_session_credential(std::span<char> buffer) {
+    const key_serial_t keyring = find_session_keyring();
+    if (keyring < 0) return fail(Errc::not_found, "no session keyring");
+    const key_serial_t key = static_cast<key_serial_t>(keyctl_search(keyring, "user", kCredentialKey, 0));
+    if (key < 0) return fail(Errc::not_found, "no credential in the session keyring");
+    if (!is_described(key, "user", 0, 0, kCredentialPerm, kCredentialKey))
+        return fail(Errc::not_found, "the credential was not made by the node");
+    const long size = keyctl_read(key, buffer.data(), buffer.size());
+    if (size <= 0) return fail(Errc::not_found, "the credential cannot be read");
+    if (static_cast<size_t>(size) > buffer.size()) return fail(Errc::too_small, "credential");
+    return std::string_view(buffer.data(), static_cast<size_t>(size));
+}
+
 bool revoke_session_keys(const SessionKeys& keys) {
     if (find_session_keyring() != keys.keyring) return false;
     if (keys.credential != 0) keyctl_revoke(keys.credential);

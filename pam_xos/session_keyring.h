@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <span>
 #include <string_view>
 
 #include "libxos/names.h"
@@ -46,6 +47,7 @@ class SessionKeyring {
     [[nodiscard]] Result<void> add_credential(std::string_view chain, std::chrono::seconds lifetime);
     // Makes the keyring the user's, and checks that keyring and credential are as they shall be.
     [[nodiscard]] Result<void> hand_over(uid_t uid, gid_t gid);
+    SessionKeys keys() const { return keys_; }
     // Ends the ownership: the keyring lives on with the session.
     [[nodiscard]] SessionKeys release();
 
@@ -55,6 +57,11 @@ class SessionKeyring {
 
     SessionKeys keys_;
 };
+
+// The chain of the credential in the session keyring of the calling thread, copied into buffer. Believed only
+// where the kernel says that root made the key, with kCredentialPerm: a user may add keys of any name.
+// Errc::not_found: there is none such; too_small.
+[[nodiscard]] Result<std::string_view> read_session_credential(std::span<char> buffer);
 
 // Revokes keys if their keyring is the session keyring of the calling thread, and nothing otherwise; answers
 // which. The thread is then in a new, empty one: in a revoked one every later look-up of a key would fail.

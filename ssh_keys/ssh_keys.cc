@@ -1,5 +1,5 @@
-// xos-ssh-keys LOGIN UID KEY-TYPE KEY: sshd's AuthorizedKeysCommand for VO users; see sshd_config(5), tokens
-// %u %U %t %k.
+// xos-ssh-keys LOGIN UID KEY-TYPE KEY [ENDPOINTS]: sshd's AuthorizedKeysCommand for VO users; see
+// sshd_config(5), tokens %u %U %t %k %C.
 //
 // Owns: nothing; hands the offered certificate to xosd, which judges it, and prints the line that xosd
 // answers. Process: its own, as the user of the keys command, before anybody has proved anything; started by
@@ -12,6 +12,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <optional>
@@ -40,6 +41,15 @@ std::optional<uint32_t> parse_uid(std::string_view text) {
 // A plain key carries no credential: with -i sshd offers it first, and it is answered without a word.
 bool is_certificate(std::string_view key_type) {
     return key_type.ends_with("-cert-v01@openssh.com");
+}
+
+// The first of sshd's "client-address client-port server-address server-port". Empty where it is none: it is
+// for the log, and decides nothing.
+std::string_view client_address(std::string_view endpoints) {
+    const std::string_view address(endpoints.data(), std::min(endpoints.find(' '), endpoints.size()));
+    const bool fit = address.size() <= kRemoteHostMax &&
+                     std::ranges::all_of(address, [](char c) { return c > 0x20 && c < 0x7f; });
+    return fit ? address : std::string_view{};
 }
 
 // Whether text and its newline were written; a reader that has gone away changes nothing.
@@ -79,9 +89,9 @@ std::optional<std::string_view> find_line(const KeysQuery& query) {
 }
 
 int answer(int argc, char** argv) {
-    if (argc != 5) {
+    if (argc != 5 && argc != 6) {
         constexpr std::string_view kUsage =
-            "usage: xos-ssh-keys LOGIN UID KEY-TYPE KEY (sshd's %u %U %t %k)\n";
+            "usage: xos-ssh-keys LOGIN UID KEY-TYPE KEY [ENDPOINTS] (sshd's %u %U %t %k %C)\n";
         (void)!write(STDERR_FILENO, kUsage.data(), kUsage.size());
         return 2;
     }
@@ -90,7 +100,11 @@ int answer(int argc, char** argv) {
     if (!is_certificate(key_type) || !parse_login_name(login)) return 0;
     const auto uid = parse_uid(argv[2]);
     if (!uid) return 0;
-    const auto line = find_line({.login = login, .uid = *uid, .key_type = key_type, .key = argv[4]});
+    const auto line = find_line({.login = login,
+                                 .uid = *uid,
+                                 .key_type = key_type,
+                                 .key = argv[4],
+                                 .remote_host = argc == 6 ? client_address(argv[5]) : ""});
     return !line || print_line(*line) ? 0 : 1;
 }
 

@@ -59,6 +59,16 @@ Outcome<void> Daemon::load() {
     return sessions->load();
 }
 
+void Daemon::start_logins() {
+    audit = std::make_unique<AuditLog>(AuditLog::Options{});
+    supervisor = std::make_unique<SessionSupervisor>(
+        SessionSupervisor::Parts{loop, config, *trust, *sessions, *audit, delegations.get(),
+                                 &jobs->cgroups(), &jobs->agent()});
+    logins = std::make_unique<LoginService>(LoginService::Parts{
+        loop, config, *trust, *sessions, *supervisor, *verifier, *audit, delegations.get()});
+    trust->on_change([this] { supervisor->sweep(); });
+}
+
 Outcome<void> Daemon::listen() {
     const auto keys = find_system_user(kKeysUser);
     if (!keys) return std::unexpected(keys.error());
@@ -91,7 +101,7 @@ Outcome<void> Daemon::listen() {
     jobs->on_change([&publication](uint32_t uid) { publication.stir(uid); });
     accounts = std::make_unique<AccountService>(AccountService::Parts{
         loop, *database, config, *trust, *ledger, *sessions, delegations.get(), jobs.get()});
-    logins = std::make_unique<LoginService>(loop, config, *trust, *sessions, *verifier);
+    start_logins();
     if (auto started = take(PamServer::start(loop, {kPamSocket, keys->uid, keys->gid}, *logins), pam);
         !started)
         return started;
@@ -122,6 +132,7 @@ Outcome<void> Daemon::reload() {
     log(Level::notice, "configuration reloaded", {{"rules", std::to_string(config.policy.rules().size())}});
     trust->publication().note_all();
     trust->publish([](const Outcome<void>&) {});
+    supervisor->sweep();
     return {};
 }
 

@@ -9,6 +9,7 @@
 #include "common/event_loop.h"
 #include "common/sqlite.h"
 #include "xosd/account/account_service.h"
+#include "xosd/audit/audit_log.h"
 #include "xosd/control/control_server.h"
 #include "xosd/fetcher/fetch_client.h"
 #include "xosd/identity/uid_ledger.h"
@@ -17,6 +18,7 @@
 #include "xosd/session/delegation_service.h"
 #include "xosd/session/login_service.h"
 #include "xosd/session/session_store.h"
+#include "xosd/session/session_supervisor.h"
 #include "xosd/shim/pam_server.h"
 #include "xosd/trust/bundle_follower.h"
 #include "xosd/trust/trust_store.h"
@@ -49,9 +51,11 @@ class Daemon {
     std::unique_ptr<BundleFollower> follower;
     std::unique_ptr<SessionStore> sessions;
     std::unique_ptr<VerifierClient> verifier;
-    std::unique_ptr<LoginService> logins;
     std::unique_ptr<DelegationService> delegations;
     std::unique_ptr<JobService> jobs;
+    std::unique_ptr<AuditLog> audit;
+    std::unique_ptr<SessionSupervisor> supervisor;
+    std::unique_ptr<LoginService> logins;
     std::unique_ptr<AccountService> accounts;
     std::unique_ptr<PamServer> pam;
     std::unique_ptr<ControlServer> control;
@@ -59,6 +63,7 @@ class Daemon {
   private:
     Outcome<void> load();
     Outcome<void> listen();
+    void start_logins();
 };
 
 }  // namespace xos

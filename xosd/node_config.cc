@@ -139,6 +139,25 @@ Outcome<void> read_accounts(std::string_view file, const YAML::Node& section, No
                              "refuse or local-uids", config.local_blocks);
 }
 
+Outcome<void> read_sessions(std::string_view file, const YAML::Node& section, SessionConfig& config) {
+    if (!section) return {};
+    if (auto keys = check_keys(file, section, {"at-expiry", "warn", "leftovers"}); !keys) return keys;
+    if (auto expiry = read_choice<AtExpiry>(
+            file, section["at-expiry"],
+            {{"keep", AtExpiry::keep}, {"stop-jobs", AtExpiry::stop_jobs}, {"end", AtExpiry::end}},
+            "keep, stop-jobs or end", config.at_expiry);
+        !expiry)
+        return expiry;
+    if (auto rest = read_choice<Leftovers>(
+            file, section["leftovers"],
+            {{"keep", Leftovers::keep}, {"warn", Leftovers::warn}, {"end", Leftovers::end}},
+            "keep, warn or end", config.leftovers);
+        !rest)
+        return rest;
+    return read_duration(file, section["warn"], std::chrono::seconds(0), std::chrono::hours(24),
+                         "a time such as 0s, 90s or 10m, at most 24h", config.warn);
+}
+
 void ask_machine(NodeConfig& config) {
     if (config.name.empty()) config.name = read_host_name();
     if (config.attributes.cpus == 0) config.attributes.cpus = count_cpus();
@@ -153,7 +172,7 @@ Outcome<NodeConfig> parse_node_config(std::string_view text, std::string_view pa
     if (!root) return std::unexpected(root.error());
     if (root->IsNull()) return config;
     if (auto keys = check_keys(
-            path, *root, {"policy", "home", "shell", "accounts", "manage-sshd", "bundles", "node", "voms"});
+            path, *root, {"policy", "home", "shell", "accounts", "manage-sshd", "bundles", "node", "sessions", "voms"});
         !keys)
         return std::unexpected(keys.error());
     if (auto home = read_path(path, (*root)["home"], config.home_root); !home)
@@ -168,6 +187,8 @@ Outcome<NodeConfig> parse_node_config(std::string_view text, std::string_view pa
     if (!bundles) return std::unexpected(bundles.error());
     config.bundles = *bundles;
     if (auto node = read_node(path, (*root)["node"], config); !node) return std::unexpected(node.error());
+    if (auto sessions = read_sessions(path, (*root)["sessions"], config.sessions); !sessions)
+        return std::unexpected(sessions.error());
     if (auto voms = read_voms(path, (*root)["voms"], config); !voms) return std::unexpected(voms.error());
     if (const YAML::Node rules = (*root)["policy"]) {
         auto policy = read_policy(path, rules, "node policy");

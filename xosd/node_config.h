@@ -12,6 +12,7 @@
 #include "common/failure.h"
 #include "common/policy/policy.h"
 #include "common/vo/node_record.h"
+#include "xosd/session/session_config.h"
 #include "xosd/trust/following_config.h"
 
 namespace xos {
@@ -24,6 +25,7 @@ struct NodeConfig {
     std::string home_root = "/home/xos";  // a member's home is HOME_ROOT/VO/USER
     std::string shell = "/bin/bash";
     FollowingConfig bundles;
+    SessionConfig sessions;
     Enumerate enumerate = Enumerate::all;
     bool local_blocks = false;  // a VO whose proposed uids are taken gets others, of this node alone
     bool manage_sshd = true;    // write the sshd block of the accepted VOs and reload sshd

@@ -70,16 +70,33 @@ const sd_varlink_interface xos_interface_trust = {
 };
 
 /* org.xtreemos.Session */
-static SD_VARLINK_DEFINE_STRUCT_TYPE(LoginSession, FIELD(session, INT), FIELD(login, STRING),
+static SD_VARLINK_DEFINE_STRUCT_TYPE(LoginSession, FIELD(session, INT), FIELD(login, STRING), FIELD(uid, INT),
                                      FIELD(service, STRING), FIELD(remote, STRING), FIELD(pid, INT),
-                                     FIELD(opened, INT), FIELD_OPTIONAL(expires, INT));
+                                     FIELD(opened, INT), FIELD_OPTIONAL(expires, INT),
+                                     FIELD_OPTIONAL(serial, STRING), FIELD_OPTIONAL(fingerprint, STRING),
+                                     FIELD_OPTIONAL(cgroup, STRING), FIELD_OPTIONAL(ending, STRING));
+static SD_VARLINK_DEFINE_STRUCT_TYPE(SessionProcess, FIELD(pid, INT), FIELD(parent, INT),
+                                     FIELD_OPTIONAL(containerPid, INT), FIELD(uid, INT), FIELD(state, STRING),
+                                     FIELD(started, INT), FIELD(cpuUsec, INT), FIELD(escaped, BOOL),
+                                     FIELD(command, STRING));
 static SD_VARLINK_DEFINE_METHOD(ListSessions,
                                 SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(sessions, LoginSession, SD_VARLINK_ARRAY));
+static SD_VARLINK_DEFINE_METHOD(ShowSession, IN(session, INT),
+                                SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(status, LoginSession, REQUIRED),
+                                SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(processes, SessionProcess,
+                                                                 SD_VARLINK_ARRAY));
+static SD_VARLINK_DEFINE_METHOD(EndSession, IN(session, INT));
 
 const sd_varlink_interface xos_interface_session = {
     .name = "org.xtreemos.Session",
     .symbols = {SD_VARLINK_INTERFACE_COMMENT("Sessions of VO users: root sees all, others their own."),
-                &vl_type_LoginSession, &vl_method_ListSessions, NULL},
+                &vl_type_LoginSession, &vl_type_SessionProcess, &vl_method_ListSessions,
+                SD_VARLINK_SYMBOL_COMMENT(
+                    "One session and its processes; none where it runs inside another session of its user."),
+                &vl_method_ShowSession,
+                SD_VARLINK_SYMBOL_COMMENT("Revokes its credential and ends its processes: SIGTERM, after five "
+                                          "seconds SIGKILL. Answers at once."),
+                &vl_method_EndSession, NULL},
 };
 
 /* org.xtreemos.Credential */

@@ -1,5 +1,6 @@
 #include "xosd/control/interfaces.h"
 #include "xosd/control/methods.h"
+#include "xosd/control/process_json.h"
 #include "xosd/daemon.h"
 #include "xosd/job/job_service.h"
 
@@ -33,21 +34,6 @@ Json describe(const Job& job) {
     if (!job.reason.empty()) object.set("reason", Json::string(job.reason));
     if (!job.request.output.empty()) object.set("output", Json::string(job.request.output));
     if (job.state == JobState::ended) object.set("cpuUsec", Json::integer(job.cpu_usec));
-    return object.build();
-}
-
-Json describe(const ProcessInfo& process) {
-    JsonObject object;
-    object.set("pid", Json::integer(static_cast<uint64_t>(process.pid)))
-        .set("parent", Json::integer(static_cast<uint64_t>(process.parent_pid)))
-        .set("uid", Json::integer(process.uid))
-        .set("state", Json::string(std::string(1, process.state)))
-        .set("started", Json::signed_integer(process.start_time_us))
-        .set("cpuUsec", Json::integer(process.cpu_time_us))
-        .set("escaped", Json::boolean(process.escaped))
-        .set("command", Json::string(process.command_line.empty() ? process.comm : process.command_line));
-    if (process.container_pid > 0)
-        object.set("containerPid", Json::integer(static_cast<uint64_t>(process.container_pid)));
     return object.build();
 }
 
@@ -89,13 +75,10 @@ void describe_job(JobService& jobs, uid_t uid, uint64_t id, const Respond& respo
         const auto job = jobs.find(uid, id);
         if (!job) return respond(std::unexpected(job.error()));
         if (!snapshot) return respond(std::unexpected(snapshot.error()));
-        JsonArray processes;
-        for (const ProcessInfo& process : snapshot->processes)
-            if (!process.exit_status && process.state != 'X') processes.add(describe(process));
         respond(
             ControlReply{JsonObject()
                              .set("status", describe(*job))
-                             .set("processes", processes.build())
+                             .set("processes", describe_live(snapshot->processes))
                              .set("eventsLost", Json::integer(snapshot->counters.lost))
                              .set("exitCodesUnknown", Json::integer(snapshot->counters.exit_codes_unknown))
                              .build(),

@@ -27,8 +27,8 @@ constexpr HeldLimit kHeldLimits[] = {
 
 std::unexpected<Failure> cannot_hold(const HeldLimit& held, uint64_t value) {
     return failure(Errc::unavailable,
-                   "policy limits your jobs to {} {}, and this node cannot hold that: its kernel has no {} "
-                   "controller for jobs in cgroup v2. Its owner must enable it, or change the policy",
+                   "policy limits you to {} {}, and this node cannot hold that: its kernel has no {} "
+                   "controller in cgroup v2. Its owner must enable it, or change the policy",
                    limit_name(held.limit), format_limit(held.limit, value), held.controller);
 }
 

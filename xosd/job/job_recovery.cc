@@ -24,7 +24,7 @@ Outcome<void> JobService::recover() {
     for (const Job& job : jobs) recover_job(job);
     for (const std::string& name : agent_->bound_jobs()) {
         const auto id = parse_job_name(name);
-        if (!id || !live_.contains(*id)) (void)agent_->unbind(name);
+        if (id && !live_.contains(*id)) (void)agent_->unbind(name);  // other names are of login sessions
     }
     recover_files();
     return {};

@@ -106,7 +106,9 @@ Outcome<JobService::Owner> JobService::authorize(uint32_t uid, std::initializer_
 }
 
 bool JobService::has_credential(const Owner& owner, uint32_t uid, std::chrono::sys_seconds now) const {
-    return parts_.sessions.find_valid(uid, now, owner.vo->bundle.revoked_serials,
+    // where the owner lets sessions go on beyond their credential, they go on whole
+    const auto since = parts_.config.sessions.at_expiry == AtExpiry::keep ? kFirstExpiry : now;
+    return parts_.sessions.find_valid(uid, since, owner.vo->bundle.revoked_serials,
                                       owner.member->credentials_from) != nullptr ||
            (parts_.delegations != nullptr && parts_.delegations->find_valid(uid, now) != nullptr);
 }

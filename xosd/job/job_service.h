@@ -85,6 +85,10 @@ class JobService {
     void on_change(std::function<void(uint32_t)> stir) { stir_ = std::move(stir); }
     std::map<uint32_t, JobCounts> count() const;  // by owner
 
+    // What login sessions share with jobs; the service's.
+    AgentClient& agent() { return *agent_; }
+    const CgroupBase& cgroups() const { return *places_.cgroups; }
+
   private:
     // Of a job that has not ended: it is in live_ from the moment its state is stored until ended is.
     struct Live {

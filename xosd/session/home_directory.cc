@@ -2,11 +2,14 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/file.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 
@@ -115,6 +118,25 @@ Outcome<void> make_home(const Home& home) {
         made = failure_errno(errno, "cannot put {} in place", home_path(home));
     if (!made) std::filesystem::remove_all(home.root + "/" + home.vo + "/" + temporary, ignored);
     return made;
+}
+
+bool is_home_made(const Home& home) {
+    const auto is_sound_parent = [](const std::string& path) {
+        struct stat st{};
+        return lstat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == 0 &&
+               (st.st_mode & 022) == 0;
+    };
+    struct stat st{};
+    return is_sound_parent(home.root) && is_sound_parent(home.root + "/" + home.vo) &&
+           lstat(home_path(home).c_str(), &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == home.uid;
+}
+
+bool is_on_local_disk(const std::string& path) {
+    // linux/magic.h; f_type is signed on some machines
+    constexpr uint32_t kLocal[] = {EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC,   BTRFS_SUPER_MAGIC,
+                                   TMPFS_MAGIC,      F2FS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC};
+    struct statfs fs{};
+    return statfs(path.c_str(), &fs) == 0 && std::ranges::contains(kLocal, static_cast<uint32_t>(fs.f_type));
 }
 
 }  // namespace xos

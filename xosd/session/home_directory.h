@@ -29,4 +29,10 @@ inline std::string home_path(const Home& home) {
 // never taken over.
 Outcome<void> make_home(const Home& home);
 
+// Whether make_home() would find nothing to do. A few look-ups and no I/O beyond them: for the daemon's loop
+// where root lies on a local disk, for else they may wait for a server.
+bool is_home_made(const Home& home);
+// Whether path lies on a file system of this machine's own disks or memory.
+bool is_on_local_disk(const std::string& path);
+
 }  // namespace xos

@@ -197,6 +197,11 @@ void PamServer::Impl::dispatch(uint64_t id, Connection& connection, const Reques
         handler.answer_account(*account, replier<AccountReply>(id));
     else if (const auto* open = std::get_if<OpenSession>(&request))
         handler.open_session(*open, std::move(connection.caller), replier<SessionReply>(id));
+    else if (const auto* authenticate = std::get_if<AuthenticateQuery>(&request))
+        handler.answer_authenticate(*authenticate, std::move(connection.caller),
+                                    replier<AuthenticateReply>(id));
+    else if (const auto* keys_of_session = std::get_if<NoteKeys>(&request))
+        handler.note_keys(*keys_of_session, replier<NoteReply>(id));
     else if (const auto* close = std::get_if<CloseSession>(&request))
         handler.close_session(*close, replier<CloseReply>(id));
 }

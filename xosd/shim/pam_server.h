@@ -34,6 +34,9 @@ class PamHandler {
                                 std::function<void(const AccountReply&)> reply) = 0;
     virtual void open_session(const OpenSession& query, PamCaller caller,
                               std::function<void(const SessionReply&)> reply) = 0;
+    virtual void answer_authenticate(const AuthenticateQuery& query, PamCaller caller,
+                                     std::function<void(const AuthenticateReply&)> reply) = 0;
+    virtual void note_keys(const NoteKeys& keys, std::function<void(const NoteReply&)> reply) = 0;
     virtual void close_session(const CloseSession& query, std::function<void(const CloseReply&)> reply) = 0;
 };
 

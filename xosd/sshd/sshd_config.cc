@@ -65,7 +65,7 @@ std::string make_sshd_config(const std::vector<std::string>& vos, std::string_vi
     std::string users;
     for (const std::string& vo : vos) users += (users.empty() ? "*@" : ",*@") + vo;
     text += "Match User " + users + "\n";
-    text += compose("    AuthorizedKeysCommand {}/xos-ssh-keys %u %U %t %k\n", kLibexecDir);
+    text += compose("    AuthorizedKeysCommand {}/xos-ssh-keys %u %U %t %k %C\n", kLibexecDir);
     text += compose("    AuthorizedKeysCommandUser {}\n", kKeysUser);
     text +=
         "    AuthorizedKeysFile none\n"

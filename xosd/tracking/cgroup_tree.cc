@@ -61,14 +61,15 @@ Outcome<UniqueFd> make_child(int parent, const std::string& name) {
 }
 
 // A controller that cannot be had is said, never fatal: membership, kill and CPU accounting need none.
-std::vector<std::string> enable_controllers(int base, int jobs) {
+std::vector<std::string> enable_controllers(int base, int jobs, int sessions) {
     std::vector<std::string> enabled;
     std::istringstream available(read_cgroup_file(base, "cgroup.controllers").value_or(""));
     for (std::string name; available >> name;) {
         if (std::ranges::find(kWanted, name) == kWanted.end()) continue;
         const std::string word = "+" + name;
         const auto here = write_cgroup_file(base, "cgroup.subtree_control", word);
-        const auto below = here ? write_cgroup_file(jobs, "cgroup.subtree_control", word) : here;
+        auto below = here ? write_cgroup_file(jobs, "cgroup.subtree_control", word) : here;
+        if (below) below = write_cgroup_file(sessions, "cgroup.subtree_control", word);
         if (below)
             enabled.push_back(name);
         else
@@ -80,12 +81,26 @@ std::vector<std::string> enable_controllers(int base, int jobs) {
 
 }  // namespace
 
-Outcome<std::string> read_own_cgroup() {
-    std::istringstream lines(read_all("/proc/self/cgroup"));
+namespace {
+
+Outcome<std::string> read_v2_line(const std::string& text) {
+    std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);)
         if (line.starts_with("0::/")) return line.substr(3);
     return failure(Errc::unavailable,
                    "this machine has no cgroup v2 tree; mount one at /sys/fs/cgroup/unified");
+}
+
+}  // namespace
+
+Outcome<std::string> read_own_cgroup() {
+    return read_v2_line(read_all("/proc/self/cgroup"));
+}
+
+Outcome<std::string> read_cgroup_of(pid_t pid) {
+    const std::string text = read_all(compose("/proc/{}/cgroup", pid).c_str());
+    if (text.empty()) return failure(Errc::not_found, "there is no process {}", pid);
+    return read_v2_line(text);
 }
 
 Outcome<CgroupMount> parse_cgroup_mount(std::string_view mountinfo) {
@@ -142,9 +157,15 @@ Outcome<CgroupBase> find_cgroup_base() {
     auto agent = make_child(base->get(), "agent");
     auto jobs = make_child(base->get(), "jobs");
     if (!agent) return std::unexpected(agent.error());
+    auto sessions = make_child(base->get(), "sessions");
     if (!jobs) return std::unexpected(jobs.error());
-    CgroupBase found{.agent = std::move(*agent), .jobs = std::move(*jobs), .jobs_path = base_path + "/jobs"};
-    found.controllers = enable_controllers(base->get(), found.jobs.get());
+    if (!sessions) return std::unexpected(sessions.error());
+    CgroupBase found{.agent = std::move(*agent),
+                     .jobs = std::move(*jobs),
+                     .jobs_path = base_path + "/jobs",
+                     .sessions = std::move(*sessions),
+                     .sessions_path = base_path + "/sessions"};
+    found.controllers = enable_controllers(base->get(), found.jobs.get(), found.sessions.get());
     return found;
 }
 

@@ -4,6 +4,8 @@
 // the base is xosd's own (Delegate= of systemd.unit(5), or a cgroup that was made for it).
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,13 +15,24 @@
 
 namespace xos {
 
-// <own>/daemon holds xosd, <own>/agent the connector agent, <own>/jobs a cgroup per job. Restarting xosd,
-// which ends what is in daemon, touches neither of the others.
+// A cgroup below which others are made.
+struct CgroupParent {
+    int fd = -1;       // its directory; the owner's
+    std::string path;  // in the v2 tree, as /proc/PID/cgroup shows it
+};
+
+// <own>/daemon holds xosd, <own>/agent the connector agent, <own>/jobs a cgroup per job, <own>/sessions one
+// per login session. Restarting xosd, which ends what is in daemon, touches none of the others.
 struct CgroupBase {
     UniqueFd agent;  // directory descriptors
     UniqueFd jobs;
-    std::string jobs_path;                 // in the v2 tree, as /proc/PID/cgroup shows it
-    std::vector<std::string> controllers;  // usable for jobs; empty on a machine whose controllers are on v1
+    std::string jobs_path = {};  // in the v2 tree, as /proc/PID/cgroup shows it
+    UniqueFd sessions = {};
+    std::string sessions_path = {};
+    std::vector<std::string> controllers = {};  // usable for jobs and sessions; empty on a machine whose controllers are on v1
+
+    CgroupParent jobs_parent() const { return {jobs.get(), jobs_path}; }
+    CgroupParent sessions_parent() const { return {sessions.get(), sessions_path}; }
 };
 
 // Finds the base from xosd's own cgroup, moves xosd into the leaf "daemon" if it is not there, and makes the
@@ -30,8 +43,9 @@ Outcome<CgroupBase> find_cgroup_base();
 Outcome<UniqueFd> open_cgroup(const std::string& path);
 
 // The one line of a hybrid or unified /proc/PID/cgroup that is of the v2 tree. Errc::unavailable: there is
-// none.
+// none. Errc::not_found: no such process.
 Outcome<std::string> read_own_cgroup();
+Outcome<std::string> read_cgroup_of(pid_t pid);
 
 struct CgroupMount {
     std::string point;  // where it is mounted

@@ -53,24 +53,24 @@ Outcome<void> remove_below(int directory, int depth) {
 
 }  // namespace
 
-Outcome<JobCgroup> JobCgroup::make(const CgroupBase& base, const std::string& name) {
+Outcome<JobCgroup> JobCgroup::make(const CgroupParent& parent, const std::string& name) {
     if (!is_cgroup_name(name)) return failure(Errc::invalid, "\"{}\" cannot name a job's cgroup", name);
-    if (mkdirat(base.jobs.get(), name.c_str(), 0755) != 0) {
+    if (mkdirat(parent.fd, name.c_str(), 0755) != 0) {
         if (errno == EEXIST)
-            return failure(Errc::exists, "the cgroup {}/{} is there already", base.jobs_path, name);
-        return failure_errno(errno, "cannot make the cgroup {}/{}", base.jobs_path, name);
+            return failure(Errc::exists, "the cgroup {}/{} is there already", parent.path, name);
+        return failure_errno(errno, "cannot make the cgroup {}/{}", parent.path, name);
     }
-    return open(base, name);
+    return open(parent, name);
 }
 
-Outcome<JobCgroup> JobCgroup::open(const CgroupBase& base, const std::string& name) {
+Outcome<JobCgroup> JobCgroup::open(const CgroupParent& parent, const std::string& name) {
     if (!is_cgroup_name(name)) return failure(Errc::invalid, "\"{}\" cannot name a job's cgroup", name);
     JobCgroup cgroup;
     cgroup.name_ = name;
-    cgroup.path_ = base.jobs_path + "/" + name;
-    cgroup.parent_.reset(fcntl(base.jobs.get(), F_DUPFD_CLOEXEC, 0));
+    cgroup.path_ = parent.path + "/" + name;
+    cgroup.parent_.reset(fcntl(parent.fd, F_DUPFD_CLOEXEC, 0));
     cgroup.directory_.reset(
-        openat(base.jobs.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+        openat(parent.fd, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
     if (!cgroup.directory_ && errno == ENOENT)
         return failure(Errc::not_found, "there is no cgroup {}", cgroup.path_);
     struct stat st{};
@@ -78,6 +78,35 @@ Outcome<JobCgroup> JobCgroup::open(const CgroupBase& base, const std::string& na
         return failure_errno(errno, "cannot open the cgroup {}", cgroup.path_);
     cgroup.id_ = st.st_ino;  // kernfs: the inode number is the cgroup's id
     return cgroup;
+}
+
+namespace {
+
+void collect_members(int directory, int depth, size_t max, std::vector<pid_t>& into) {
+    const auto text = read_cgroup_file(directory, "cgroup.procs");
+    if (!text || depth > kDepthMax) return;
+    std::istringstream lines(*text);
+    for (pid_t pid = 0; into.size() < max && lines >> pid;) into.push_back(pid);
+    const int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const std::unique_ptr<DIR, int (*)(DIR*)> entries(copy < 0 ? nullptr : fdopendir(copy), closedir);
+    if (!entries) {
+        if (copy >= 0) close(copy);
+        return;
+    }
+    while (const dirent* entry = readdir(entries.get())) {
+        if (entry->d_type != DT_DIR || entry->d_name[0] == '.' || into.size() >= max) continue;
+        const UniqueFd child(
+            openat(directory, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+        if (child) collect_members(child.get(), depth + 1, max, into);
+    }
+}
+
+}  // namespace
+
+std::vector<pid_t> JobCgroup::members(size_t max) const {
+    std::vector<pid_t> pids;
+    collect_members(fd(), 0, max, pids);
+    return pids;
 }
 
 Outcome<void> JobCgroup::add(pid_t pid) const {

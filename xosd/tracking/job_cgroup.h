@@ -1,6 +1,6 @@
-// The cgroup of one job: who is in it belongs to the job, and nobody else does.
+// The cgroup of one job, or of one login session: who is in it belongs to that, and nobody else does.
 //
-// Owns: its directory, the one way to kill a job, its accounts of CPU time. Process: xosd, as root. Trusts:
+// Owns: its directory, the one way to kill what is in it, its accounts of CPU time. Process: xosd, as root. Trusts:
 // the kernel; the job has no right to write to these files, but may have made cgroups below where that was
 // delegated.
 #pragma once
@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/failure.h"
 #include "libxos/unique_fd.h"
@@ -28,9 +29,15 @@ struct CpuUsage {
 class JobCgroup {
   public:
     // name: [A-Za-z0-9][A-Za-z0-9._-]{0,127}. Errc::exists: it is there already.
-    static Outcome<JobCgroup> make(const CgroupBase& base, const std::string& name);
+    static Outcome<JobCgroup> make(const CgroupParent& parent, const std::string& name);
+    static Outcome<JobCgroup> make(const CgroupBase& base, const std::string& name) {
+        return make(base.jobs_parent(), name);
+    }
     // Errc::not_found: there is none.
-    static Outcome<JobCgroup> open(const CgroupBase& base, const std::string& name);
+    static Outcome<JobCgroup> open(const CgroupParent& parent, const std::string& name);
+    static Outcome<JobCgroup> open(const CgroupBase& base, const std::string& name) {
+        return open(base.jobs_parent(), name);
+    }
 
     int fd() const { return directory_.get(); }  // for CLONE_INTO_CGROUP and AgentClient::bind()
     uint64_t id() const { return id_; }
@@ -43,6 +50,8 @@ class JobCgroup {
     // SIGKILL to everything inside, those forking meanwhile included. Returns before they are gone.
     Outcome<void> kill() const;
     Outcome<bool> populated() const;
+    // The processes in it and in the cgroups below, as they are now; at most max of them.
+    std::vector<pid_t> members(size_t max) const;
     // Blocks until nothing lives inside. Errc::timeout.
     Outcome<void> wait_empty(std::chrono::milliseconds deadline) const;
     // Read it before remove().

@@ -248,6 +248,7 @@ Outcome<TakenBundle> TrustStore::finish(Task& task) {
     vos_[update.name] = std::move(update.vo);
     left_out_.erase(update.name);
     if (!update.is_delta) archive_.remove_orphans();
+    stir_();
     return TakenBundle{vos_[update.name].get(), accounts_changed};
 }
 
@@ -264,6 +265,7 @@ Outcome<void> TrustStore::remove(std::string_view vo) {
     if (found != vos_.end()) {
         background_.drop(std::move(found->second));
         vos_.erase(found);
+        stir_();
     }
     if (const auto out = left_out_.find(vo); out != left_out_.end()) left_out_.erase(out);
     if (!busy_) archive_.remove_orphans();  // a file that is being written has no row yet

@@ -74,6 +74,10 @@ class TrustStore {
     // The grace of the configuration, for all VOs.
     void set_grace(std::chrono::seconds grace);
 
+    // stir is called when another content of a VO, or its absence, is in force: for who holds what it allowed
+    // before.
+    void on_change(std::function<void()> stir) { stir_ = std::move(stir); }
+
     // Makes visible what was taken and removed, in the accounts file and sshd's block, then calls done. Calls
     // while one is under way are joined.
     void publish(AccountsPublication::Done done) { publication_.publish(std::move(done)); }
@@ -110,6 +114,7 @@ class TrustStore {
     bool busy_ = false;
     std::chrono::seconds grace_{0};
     EventSource on_next_;
+    std::function<void()> stir_ = [] {};
     AccountsPublication publication_;
     Background background_;  // last: it ends first
 };

@@ -79,6 +79,7 @@ Outcome<void> VerifierClient::start_child() {
 }
 
 void VerifierClient::verify(VerifyRequest request, Answer answer) {
+    ++asked_;
     if (queue_.size() < options_.queue_max)
         queue_.push_back({std::move(request), std::move(answer)});
     else

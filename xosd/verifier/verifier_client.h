@@ -27,7 +27,7 @@ struct VerifierOptions {
     uid_t uid = 0;        // that it takes; 0 is refused by it
     gid_t gid = 0;
     std::chrono::milliseconds deadline{2000};  // for one request, from the moment the verifier has it
-    size_t queue_max = 128;                    // requests waiting
+    size_t queue_max = 256;                    // requests waiting; pam_server.cc lets as many key queries in
     size_t requests_per_process = 4096;        // then a fresh one, whatever the old one has gathered
 };
 
@@ -49,6 +49,7 @@ class VerifierClient {
     // the client. Errc::unavailable: the verifier died, or too many requests wait. Errc::timeout: it took too
     // long, and was killed. invalid, denied: the credential's own fault.
     void verify(VerifyRequest request, Answer answer);
+    uint64_t asked() const { return asked_; }  // requests so far
 
   private:
     struct Pending {
@@ -80,6 +81,7 @@ class VerifierClient {
     std::deque<Pending> queue_;
     std::deque<Answer> overflow_;  // of refused requests, to be told from the loop
     std::optional<Pending> running_;
+    uint64_t asked_ = 0;
     uint64_t running_id_ = 0;
     std::string outgoing_;                       // the encoded running request while it is not sent whole
     size_t sent_ = 0;                            // bytes of it

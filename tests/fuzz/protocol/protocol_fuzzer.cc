@@ -26,5 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (const auto reply = decode_account_reply(input)) check_same(encode_reply(*reply, buffer), input);
     if (const auto reply = decode_session_reply(input)) check_same(encode_reply(*reply, buffer), input);
     if (const auto reply = decode_close_reply(input)) check_same(encode_reply(*reply, buffer), input);
+    if (const auto reply = decode_authenticate_reply(input)) check_same(encode_reply(*reply, buffer), input);
+    if (const auto reply = decode_note_reply(input)) check_same(encode_reply(*reply, buffer), input);
     return 0;
 }

@@ -35,7 +35,8 @@ bool refused(const auto& message) {
 }
 
 const std::string kBigKey(kKeyBlobMax, 'A');
-const KeysQuery kQuery{"user1@physics", 0x70000001, "ssh-ed25519-cert-v01@openssh.com", "AAAA+/9="};
+const KeysQuery kQuery{"user1@physics", 0x70000001, "ssh-ed25519-cert-v01@openssh.com", "AAAA+/9=",
+                       "2001:db8::1"};
 const OpenSession kOpen{"user1@physics", "sshd", "2001:db8::1", "/dev/pts/3", "publickey ssh-ed25519 AAAA"};
 const SessionReply kSession{{Verdict::permit, ""},
                             7,
@@ -43,7 +44,11 @@ const SessionReply kSession{{Verdict::permit, ""},
                             1'900'000'000,
                             "/home/xos/user1",
                             "physics",
-                            "user1"};
+                            "user1",
+                            1ull << 33,
+                            200};
+const AuthenticateQuery kAuthenticate{"user1@physics", "sudo", "",
+                                      "-----BEGIN CERTIFICATE-----\nAA==\n"};
 
 }  // namespace
 
@@ -57,6 +62,7 @@ TEST_CASE("every request comes back as it went") {
     CHECK(query->uid == kQuery.uid);
     CHECK(query->key_type == kQuery.key_type);
     CHECK(query->key == kQuery.key);
+    CHECK(query->remote_host == "2001:db8::1");
 
     const auto open_bytes = request(kOpen);
     const auto opened = decode_request(open_bytes);
@@ -76,6 +82,17 @@ TEST_CASE("every request comes back as it went") {
     const auto close = decode_request(close_bytes);
     REQUIRE((close && std::get_if<CloseSession>(&*close)));
     CHECK(std::get_if<CloseSession>(&*close)->session == 0xfedcba9876543210);
+
+    const auto authenticate_bytes = request(kAuthenticate);
+    const auto authenticate = decode_request(authenticate_bytes);
+    REQUIRE((authenticate && std::get_if<AuthenticateQuery>(&*authenticate)));
+    CHECK(std::get_if<AuthenticateQuery>(&*authenticate)->service == "sudo");
+    CHECK(std::get_if<AuthenticateQuery>(&*authenticate)->chain == kAuthenticate.chain);
+    const auto note_bytes = request(NoteKeys{7, 0x7fffffff, 5});
+    const auto note = decode_request(note_bytes);
+    REQUIRE((note && std::get_if<NoteKeys>(&*note)));
+    CHECK(std::get_if<NoteKeys>(&*note)->keyring == 0x7fffffff);
+    CHECK(std::get_if<NoteKeys>(&*note)->credential == 5);
 }
 
 TEST_CASE("replies come back as they went; without permit nothing is granted") {
@@ -88,6 +105,8 @@ TEST_CASE("replies come back as they went; without permit nothing is granted") {
     CHECK(session->home == kSession.home);
     CHECK(session->vo == "physics");
     CHECK(session->user == "user1");
+    CHECK(session->memory == 1ull << 33);
+    CHECK(session->processes == 200);
 
     SessionReply denied = kSession;
     denied.answer = {Verdict::deny, "the node policy denies login"};
@@ -110,6 +129,12 @@ TEST_CASE("replies come back as they went; without permit nothing is granted") {
     CHECK(account->answer.verdict == Verdict::expired);
     const auto close_bytes = reply(CloseReply{{Verdict::permit, ""}});
     CHECK(decode_close_reply(close_bytes));
+    const auto note_bytes = reply(NoteReply{{Verdict::permit, ""}});
+    CHECK(decode_note_reply(note_bytes));
+    const auto authenticated_bytes = reply(AuthenticateReply{{Verdict::deny, "the credential has expired"}});
+    const auto authenticated = decode_authenticate_reply(authenticated_bytes);
+    REQUIRE(authenticated);
+    CHECK(authenticated->answer.verdict == Verdict::deny);
 }
 
 TEST_CASE("a reply to another question is none") {
@@ -118,10 +143,13 @@ TEST_CASE("a reply to another question is none") {
     CHECK_FALSE(decode_close_reply(account_bytes));
     CHECK_FALSE(decode_keys_reply(account_bytes));
     CHECK_FALSE(decode_session_reply(account_bytes));
+    CHECK_FALSE(decode_authenticate_reply(account_bytes));
+    CHECK_FALSE(decode_note_reply(account_bytes));
 }
 
 TEST_CASE("every cut, every trailing byte and every foreign header is refused") {
-    for (const auto& whole : {request(kQuery), request(kOpen), request(CloseSession{1})}) {
+    for (const auto& whole : {request(kQuery), request(kOpen), request(CloseSession{1}),
+                              request(kAuthenticate), request(NoteKeys{1, 2, 3})}) {
         for (size_t size = 0; size < whole.size(); size++)
             CHECK_FALSE(decode_request(std::span(whole).first(size)));
         auto longer = whole;
@@ -171,6 +199,14 @@ TEST_CASE("fields keep their grammar in both directions") {
     CHECK(refused(OpenSession{"user1@physics", "sshd", "", "pts/1\x1b", ""}));
     CHECK(refused(OpenSession{"user1@physics", "sshd", "", "", "publickey a b\npublickey c d"}));
     CHECK(refused(CloseSession{0}));
+    CHECK(refused(NoteKeys{0, 1, 1}));
+    CHECK(refused(NoteKeys{1, 0, 1}));
+    CHECK(refused(NoteKeys{1, -3, 1}));  // a name of a keyring, not a serial number
+    CHECK(refused(NoteKeys{1, 1, -1}));
+    CHECK(refused(KeysQuery{"user1@physics", 1, "ssh-rsa", "AAAA", "192.0.2.1 22"}));
+    CHECK(refused(AuthenticateQuery{"user1@physics", "su", "", ""}));
+    CHECK(refused(AuthenticateQuery{"user1", "su", "", "PEM"}));
+    CHECK(refused(AuthenticateQuery{"user1@physics", "su", "", "PEM\x01"}));
     CHECK(refused(KeysReply{{Verdict::permit, ""}, "one\ntwo"}));
     CHECK(refused(KeysReply{{Verdict::permit, ""}, ""}));
     CHECK(refused(AccountReply{{Verdict::deny, ""}}));
@@ -215,9 +251,10 @@ TEST_CASE("the largest messages fit in the buffers that callers are told to use"
     const std::string info(kAuthInfoMax, 'i');
     CHECK(
         encode_request(OpenSession{login, w.substr(0, kServiceMax), w, w.substr(0, kTtyMax), info}, buffer));
-    CHECK(encode_request(KeysQuery{login, ~0u, w.substr(0, kKeyTypeMax), kBigKey}, buffer));
-    buffer.resize(kReplyMax);
+    CHECK(encode_request(KeysQuery{login, ~0u, w.substr(0, kKeyTypeMax), kBigKey, w}, buffer));
     const std::string chain(kChainMax, 'c');
+    CHECK(encode_request(AuthenticateQuery{login, w.substr(0, kServiceMax), w, chain}, buffer));
+    buffer.resize(kReplyMax);
     const std::string home = "/" + std::string(kHomeMax - 1, 'h');
     const std::string reason(kReasonMax, 'r');
     CHECK(encode_reply(SessionReply{{Verdict::permit, reason}, ~0ull, chain, 1, home, login.substr(32), "u"},

@@ -5,6 +5,7 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <filesystem>
 
+#include "common/file.h"
 #include "tests/unit/session/verifying_node.h"
 #include "tests/unit/verifier/grid_fixture.h"
 #include "xosd/container/pidfd.h"
@@ -17,12 +18,21 @@ namespace {
 
 struct Fixture : VerifyingNode {
     SessionStore sessions{database, loop};
+    const std::string audit_path = dir.path / "audit.log";
+    AuditLog audit{{.path = audit_path, .journal = ""}};
+    std::optional<SessionSupervisor> supervisor;
     std::optional<LoginService> service;
 
     Fixture() {
         config.home_root = dir.path / "homes";
         REQUIRE(sessions.load());
-        service.emplace(loop, config, trust, sessions, *verifier);
+        supervisor.emplace(SessionSupervisor::Parts{loop, config, trust, sessions, audit});
+        service.emplace(LoginService::Parts{loop, config, trust, sessions, *supervisor, *verifier, audit});
+    }
+    std::string last_audit() const {
+        std::string text = must(read_file(audit_path, 1 << 20));
+        text.pop_back();
+        return text.substr(text.rfind('\n') + 1);
     }
     std::string certificate() const { return encode_base64(as_bytes(wrap_any(ca.issue("user1", key), key))); }
     std::string auth_info() const { return "publickey " + std::string(kSshCertType) + " " + certificate(); }
@@ -45,7 +55,7 @@ struct Fixture : VerifyingNode {
     Answer ask_keys(const std::string& login, uint32_t asked_uid, std::string_view type,
                     const std::string& blob) {
         return wait([&](const std::shared_ptr<Answer>& answer) {
-            service->answer_keys({login, asked_uid, type, blob}, [answer](const KeysReply& reply) {
+            service->answer_keys({login, asked_uid, type, blob, "192.0.2.7"}, [answer](const KeysReply& reply) {
                 *answer = {reply.answer.verdict,
                            std::string(reply.answer.reason),
                            std::string(reply.line),
@@ -90,6 +100,29 @@ TEST_CASE_METHOD(Fixture, "a certified key gets its line, for its own login name
     CHECK(ask_keys("root", 0, kSshCertType, certificate()).verdict == Verdict::deny);
     CHECK(ask_keys("user1@physics", uid, "ssh-ed25519", certificate()).verdict == Verdict::deny);
     CHECK(ask_keys("user1@physics", uid, kSshCertType, "AAAA").verdict == Verdict::deny);
+    CHECK_THAT(last_audit(), ContainsSubstring(R"("event":"login","decision":"refuse")"));
+    CHECK_THAT(last_audit(), ContainsSubstring(R"("remoteHost":"192.0.2.7")"));
+}
+
+TEST_CASE_METHOD(Fixture, "one certificate is verified once a login, and judged each time") {
+    const std::string blob = certificate();
+    const uint64_t asked = verifier->asked();
+    CHECK(ask_keys("user1@physics", uid, kSshCertType, blob).verdict == Verdict::permit);
+    CHECK(ask_keys("user1@physics", uid, kSshCertType, blob).verdict == Verdict::permit);
+    CHECK(verifier->asked() == asked + 1);
+    CHECK(ask_keys("user1@physics", 1000, kSshCertType, blob).verdict == Verdict::deny);
+    physics.bundle.members[0].suspended = true;
+    apply();
+    CHECK(ask_keys("user1@physics", uid, kSshCertType, blob).verdict == Verdict::deny);
+    physics.bundle.members[0].suspended = false;
+    physics.bundle.members[0].credentials_from = now_seconds() + 1h;
+    apply();
+    CHECK(ask_keys("user1@physics", uid, kSshCertType, blob).verdict == Verdict::deny);
+    physics.bundle.members[0].credentials_from = {};
+    physics.bundle.vo.ca_certificate = TestVo("physics").certificate;  // the VO changed its CA
+    apply();
+    CHECK(ask_keys("user1@physics", uid, kSshCertType, blob).verdict == Verdict::deny);
+    CHECK(verifier->asked() == asked + 2);
 }
 
 TEST_CASE_METHOD(Fixture, "a stolen chain around another key is refused") {
@@ -129,6 +162,57 @@ TEST_CASE_METHOD(Fixture, "without a credential: never by sshd, by others as pol
     CHECK(open("sshd", auth_info()).verdict == Verdict::deny);  // su is not login
 }
 
+TEST_CASE_METHOD(Fixture, "su to the own name has the session's credential, by the same process alone") {
+    allow("login, pty");
+    const Answer session = open("sshd", auth_info());
+    REQUIRE(session.verdict == Verdict::permit);
+    const auto authenticate = [&](const std::string& login, const std::string& chain, pid_t pid) {
+        Verdict verdict = Verdict::unavailable;
+        service->answer_authenticate({login, "su", "", chain}, {pid, 0, UniqueFd(pidfd_open(pid, 0))},
+                                     [&](const AuthenticateReply& reply) { verdict = reply.answer.verdict; });
+        return verdict;
+    };
+    CHECK(authenticate("user1@physics", session.chain + "x", getpid()) == Verdict::deny);
+    CHECK(authenticate("user2@physics", session.chain, getpid()) == Verdict::deny);
+    CHECK(open("su", "").verdict == Verdict::deny);  // policy has no su
+    CHECK(authenticate("user1@physics", session.chain, getppid()) == Verdict::permit);
+    CHECK(open("su", "").verdict == Verdict::deny);  // another process
+    CHECK(authenticate("user1@physics", session.chain, getpid()) == Verdict::permit);
+    CHECK_THAT(last_audit(), ContainsSubstring(R"("event":"authentication","decision":"permit")"));
+    const Answer own = open("su", "");
+    REQUIRE(own.verdict == Verdict::permit);
+    CHECK(own.chain == session.chain);
+    CHECK(open("su", "").verdict == Verdict::deny);  // once
+    SECTION("not when its session has ended") {
+        sessions.close(session.session, "closed");
+        sessions.close(own.session, "closed");
+    }
+    SECTION("nor when its credential is revoked") {
+        physics.bundle.revoked_serials.push_back(sessions.find(session.session)->serial);
+        apply();
+    }
+    CHECK(authenticate("user1@physics", session.chain, getpid()) == Verdict::deny);
+}
+
+TEST_CASE_METHOD(Fixture, "what runs unattended needs a delegated credential") {
+    const auto account = [&](std::string_view name) {
+        Verdict verdict = Verdict::unavailable;
+        service->answer_account({"user1@physics", name},
+                                [&](const AccountReply& reply) { verdict = reply.answer.verdict; });
+        return verdict;
+    };
+    CHECK(account("cron") == Verdict::expired);
+    CHECK(account("atd") == Verdict::expired);
+    CHECK(account("systemd-user") == Verdict::expired);
+    CHECK(open("cron", "").verdict == Verdict::deny);
+    REQUIRE(open("sshd", auth_info()).verdict == Verdict::permit);
+    CHECK(account("cron") == Verdict::expired);  // a session is not enough
+    CHECK(account("systemd-user") == Verdict::permit);
+    const Answer manager = open("systemd-user", "");
+    REQUIRE(manager.verdict == Verdict::permit);
+    CHECK_THAT(manager.chain, ContainsSubstring("BEGIN CERTIFICATE"));
+}
+
 TEST_CASE_METHOD(Fixture, "a VO that is given up while the verifier works lets nobody in") {
     bool answered = false;
     Verdict verdict = Verdict::permit;
@@ -153,7 +237,7 @@ TEST_CASE_METHOD(Fixture, "a home that cannot be made refuses the session") {
 TEST_CASE_METHOD(Fixture, "an account is known while its member is") {
     const auto verdict_of = [&](std::string_view login) {
         Verdict verdict = Verdict::unavailable;
-        service->answer_account({login, "cron"},
+        service->answer_account({login, "su"},
                                 [&](const AccountReply& reply) { verdict = reply.answer.verdict; });
         return verdict;
     };

@@ -45,6 +45,15 @@ struct Handler : PamHandler {
         }
         answer_session(reply);
     }
+    void answer_authenticate(const AuthenticateQuery&, PamCaller caller,
+                             std::function<void(const AuthenticateReply&)> reply) override {
+        caller_pid = caller.pidfd ? caller.pid : -1;
+        reply({{Verdict::permit, ""}});
+    }
+    void note_keys(const NoteKeys& query, std::function<void(const NoteReply&)> reply) override {
+        noted = query.keyring;
+        reply({{Verdict::permit, ""}});
+    }
     void close_session(const CloseSession& query, std::function<void(const CloseReply&)> reply) override {
         closed.push_back(query.session);
         reply({{Verdict::permit, ""}});
@@ -55,6 +64,7 @@ struct Handler : PamHandler {
 
     bool hold = false;
     int keys = 0;
+    int32_t noted = 0;
     pid_t caller_pid = 0;
     std::string last_login;
     std::vector<std::function<void(const KeysReply&)>> held;
@@ -116,6 +126,12 @@ TEST_CASE_METHOD(Fixture, "root may ask everything, the keys command about keys 
     CHECK(handler.caller_pid > 0);
     CHECK(ask(0, {packet(CloseSession{5})}) == "reply");
     CHECK(handler.closed == std::vector<uint64_t>{5});
+    CHECK(ask(0, {packet(NoteKeys{5, 77, 78})}) == "reply");
+    CHECK(handler.noted == 77);
+    CHECK(ask(0, {packet(AuthenticateQuery{"user1@physics", "su", "", "PEM"})}) == "reply");
+    CHECK(ask(kKeys, {packet(NoteKeys{5, 79, 80})}) == "closed");
+    CHECK(ask(kKeys, {packet(AuthenticateQuery{"user1@physics", "su", "", "PEM"})}) == "closed");
+    CHECK(handler.noted == 77);
 
     CHECK(ask(kKeys, {packet(kKeysQuery)}) == "reply");
     handler.caller_pid = 0;

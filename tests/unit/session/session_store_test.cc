@@ -108,6 +108,10 @@ TEST_CASE_METHOD(Fixture, "after a restart the sessions of living processes are 
     dies.end();  // while no daemon looks
     SessionStore again(database, loop);
     REQUIRE(again.load());
+    std::vector<std::string> ended;
+    again.listen({.closed = [&](const LoginSession&, std::string_view how) { ended.emplace_back(how); },
+                  .exited = [&](const LoginSession& session) { again.forget(session.id); }});
+    CHECK(ended == std::vector<std::string>{"its process ended while xosd was away"});
     REQUIRE(again.all().size() == 1);
     CHECK(again.all().at(kept).chain == "PEM");
     CHECK(again.all().at(kept).expires == now + 1h);
@@ -116,6 +120,7 @@ TEST_CASE_METHOD(Fixture, "after a restart the sessions of living processes are 
     CHECK(again.all().empty());
     SessionStore last(database, loop);
     REQUIRE(last.load());
+    last.listen({});
     CHECK(last.all().empty());
 }
 
@@ -125,6 +130,7 @@ TEST_CASE_METHOD(Fixture, "a process number that belongs to another process now 
     REQUIRE(database.execute("UPDATE session SET start_time = start_time + 1"));
     SessionStore again(database, loop);
     REQUIRE(again.load());
+    again.listen({});
     CHECK(again.all().empty());
 }
 
@@ -159,4 +165,72 @@ TEST_CASE_METHOD(Fixture, "a visit outlives its session") {
     CHECK(store.visits().find(kUidMin + 1)->size() == 1);
     REQUIRE(store.visits().remove(kUidMin + 1, now + 5s));
     CHECK(store.visits().find(kUidMin + 1)->empty());
+}
+
+TEST_CASE_METHOD(Fixture, "a closed session is found again until its process has ended and is settled") {
+    Holder holder;
+    const uint64_t id = open(holder, 1h);
+    std::vector<std::string> told;
+    store.listen({.closed = [&](const LoginSession&, std::string_view how) { told.emplace_back(how); },
+                  .exited = [&](const LoginSession& session) {
+                      CHECK(session.id == id);
+                      told.emplace_back("exited");
+                  }});
+    store.close(id, "closed");
+    CHECK(store.all().empty());
+    CHECK(store.pidfd(id) >= 0);
+    {
+        SessionStore again(database, loop);  // xosd was killed here
+        REQUIRE(again.load());
+        CHECK(again.all().contains(id));
+    }
+    holder.end();
+    turn();
+    CHECK(told == std::vector<std::string>{"closed", "exited"});
+    CHECK(store.pidfd(id) == -1);
+    store.forget(id);
+    SessionStore last(database, loop);
+    REQUIRE(last.load());
+    CHECK(last.all().empty());
+}
+
+TEST_CASE_METHOD(Fixture, "what is noted of a session survives a restart") {
+    Holder holder;
+    LoginSession session;
+    session.login = "user1@physics";
+    session.uid = kUidMin + 1;
+    session.opened = now;
+    session.fingerprint = "SHA256:abc";
+    session.identity = {"/CN=Grid CA", "/CN=User One"};
+    session.grid_serials = {"4a01", "0b"};
+    const uint64_t id = must(store.open(session, holder.pid, holder.pidfd()));
+    REQUIRE(store.note_key(id, 0x7fffffff));
+    REQUIRE(store.note_cgroup(id, "/user.slice/session-3.scope"));
+    REQUIRE(store.note_ending(id, "ended by root"));
+    CHECK(store.note_key(id + 1, 1).error().code == Errc::not_found);
+    SessionStore again(database, loop);
+    REQUIRE(again.load());
+    const LoginSession* read = again.find(id);
+    REQUIRE(read != nullptr);
+    CHECK(read->credential_key == 0x7fffffff);
+    CHECK(read->cgroup == "/user.slice/session-3.scope");
+    CHECK(read->ending == "ended by root");
+    CHECK(read->fingerprint == "SHA256:abc");
+    CHECK(read->identity == session.identity);
+    CHECK(read->grid_serials == session.grid_serials);
+    CHECK(read->start_time == store.find(id)->start_time);
+}
+
+TEST_CASE_METHOD(Fixture, "a user manager is no login") {
+    Holder holder;
+    LoginSession session;
+    session.uid = kUidMin + 1;
+    session.service = "systemd-user";
+    REQUIRE(store.open(session, holder.pid, holder.pidfd()));
+    CHECK(store.count(kUidMin + 1) == 0);
+    open(holder, 1h);
+    CHECK(store.count(kUidMin + 1) == 1);
+    CHECK(store.find_chain(kUidMin + 1, "PEM") != nullptr);
+    CHECK(store.find_chain(kUidMin + 2, "PEM") == nullptr);
+    CHECK(store.find_chain(kUidMin + 1, "") == nullptr);
 }
