@@ -14,7 +14,8 @@ void add_credential_destroy_command(CommandTable& table);
 void add_credential_request_command(CommandTable& table);
 void add_credential_show_command(CommandTable& table);
 void add_credential_verify_command(CommandTable& table);
-void add_doctor_commands(CommandTable& table);
+void add_doctor_accounts_command(CommandTable& table);
+void add_doctor_login_command(CommandTable& table);
 void add_enroll_commands(CommandTable& table);
 void add_issuer_commands(CommandTable& table);
 void add_job_commands(CommandTable& table);
@@ -48,7 +49,8 @@ inline constexpr void (*kCommands[])(CommandTable&) = {
     add_session_commands,
     add_account_commands,
     add_audit_command,
-    add_doctor_commands,
+    add_doctor_accounts_command,
+    add_doctor_login_command,
     add_trust_commands,
     add_resource_commands,
     add_policy_explain_command,

@@ -1,9 +1,4 @@
 // xos doctor accounts: does this machine know the members of its VOs, and nobody else by their names?
-#include <unistd.h>
-
-#include <algorithm>
-#include <cstdio>
-
 #include "cli/accounts_file_check.h"
 #include "cli/commands.h"
 #include "cli/finding.h"
@@ -20,12 +15,6 @@ namespace xos {
 namespace {
 
 constexpr char kStart[] = "systemctl start xosd; journalctl -u xosd says why it ended";
-
-std::string printable(std::string text) {
-    for (char& c : text)
-        if (c < ' ' || c > '~') c = '?';
-    return text;
-}
 
 // Nothing where xosd is away, which is a finding.
 std::optional<NodeView> ask_for_node(Findings& findings) {
@@ -84,23 +73,12 @@ Findings check_accounts() {
 }
 
 Outcome<int> diagnose_accounts() {
-    const Findings findings = check_accounts();
-    for (const Finding& finding : findings) {
-        const char* const kind = finding.kind == Finding::Kind::good   ? "good"
-                                 : finding.kind == Finding::Kind::note ? "note"
-                                                                       : "WRONG";
-        std::printf("%-5s  %s\n", kind, printable(finding.what).c_str());
-        if (!finding.advice.empty()) std::printf("       -> %s\n", printable(finding.advice).c_str());
-    }
-    const auto wrongs = std::ranges::count(findings, Finding::Kind::wrong, &Finding::kind);
-    if (wrongs == 0) return kExitOk;
-    std::printf("%td of %zu checks found something wrong\n", wrongs, findings.size());
-    return kExitFailure;
+    return report_findings(check_accounts());
 }
 
 }  // namespace
 
-void add_doctor_commands(CommandTable& table) {
+void add_doctor_accounts_command(CommandTable& table) {
     table.add("doctor accounts",
               "Check that this machine knows the members of its VOs: what is wrong, what to do",
               diagnose_accounts);

@@ -34,4 +34,7 @@ inline void wrong(Findings& findings, std::string what, std::string advice) {
     findings.push_back({Finding::Kind::wrong, std::move(what), std::move(advice)});
 }
 
+// Prints them, each with what to do; the exit status: a failure where anything is wrong.
+int report_findings(const Findings& findings);
+
 }  // namespace xos
