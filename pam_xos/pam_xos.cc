@@ -25,6 +25,9 @@ namespace {
 // while for a name of which nobody can tell it must not stand in the way of other sources of accounts.
 constexpr char kClaimed[] = "xos_claimed";
 
+// Not PAM_SESSION_ERR, after which sudo runs the command all the same, without a session.
+constexpr int kSessionRefused = PAM_PERM_DENIED;
+
 bool is_claimed(pam_handle_t* pamh) {
     const void* data = nullptr;
     return pam_get_data(pamh, kClaimed, &data) == PAM_SUCCESS && data != nullptr;
@@ -129,10 +132,10 @@ int check_account(pam_handle_t* pamh, const ModuleOptions& options) {
 
 int open_session(pam_handle_t* pamh, const ModuleOptions& options) {
     const auto account = claim(pamh, "session");
-    if (!account) return account.error() == PAM_IGNORE ? PAM_IGNORE : PAM_SESSION_ERR;
+    if (!account) return account.error() == PAM_IGNORE ? PAM_IGNORE : kSessionRefused;
     if (const auto opened = open_login_session(pamh, *account); !opened) {
         log_refusal(pamh, "session", opened.error().reason);
-        return PAM_SESSION_ERR;
+        return kSessionRefused;
     }
     log_permission(pamh, options, "session", *account);
     return PAM_SUCCESS;

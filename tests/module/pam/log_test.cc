@@ -65,7 +65,7 @@ TEST_CASE("a refusal is logged with its fields and its reason") {
               EXPECT(pam.account() == PAM_PERM_DENIED);
               EXPECT(contains(log.take(),
                               "account refused: user=user1@physics service=plain reason=\"policy rule 3\""));
-              EXPECT(pam.open() == PAM_SESSION_ERR);
+              EXPECT(pam.open() == PAM_PERM_DENIED);
               EXPECT(contains(log.take(),
                               "session refused: user=user1@physics service=plain "
                               "reason=\"credential of Monday\""));

@@ -28,14 +28,14 @@ size_t count_entries(const char* directory) {
     return count;
 }
 
-// A refused session: PAM_SESSION_ERR, no variable, and a session keyring that is neither the caller's nor in
+// A refused session: PAM_PERM_DENIED, no variable, and a session keyring that is neither the caller's nor in
 // use.
 std::string refused_cleanly(const char* user) {
     return in_child([=]() -> std::string {
         const key_serial_t before = keyctl_join_session_keyring(nullptr);
         EXPECT(add_key("user", "of-the-caller", "x", 1, KEY_SPEC_SESSION_KEYRING) > 0);
         PamHandle pam(user);
-        EXPECT(pam.open() == PAM_SESSION_ERR);
+        EXPECT(pam.open() == PAM_PERM_DENIED);
         EXPECT(pam.variable("XOS_VO").empty());
         EXPECT(pam.variable("XOS_USER").empty());
         EXPECT(session_keyring() != before);
