@@ -1,8 +1,9 @@
 # shellcheck shell=bash
 # A VO for system tests: its authority, a desk with its users, and a node that trusts it. Sourced after harness.sh.
 #
-#   vo_up [node]              $VO, its authority, the desk (users user1, user2, thief) and the node; with "node" given,
+#   vo_up [node [PACKAGES]]   $VO, its authority, the desk (users user1, user2, thief) and the node; with "node" given,
 #                             authority and desk are one machine. The node has the local user local1.
+#                             PACKAGES, with commas, are Debian's that node and desk have besides.
 #   members USER..            become members of $VO, in the group analysis
 #   bundle NAME               the VO's bundle of now: $TEST_DIR/NAME, on the node /root/NAME
 #   node_trusts NAME          takes that bundle for the first time, with the fingerprint
@@ -22,15 +23,15 @@ NODE=$(node_name node)
 FINGERPRINT='' UIDS=''
 
 vo_up() {
-  local user
+  local user more=${2:+,$2}
   if [ "${1:-}" = node ]; then
     AUTHORITY=desk
-    node_up desk --packages xos-cda,xos-client,openssh-client
+    node_up desk --packages "xos-cda,xos-client,openssh-client$more"
   else
     node_up authority --packages xos-cda,xos-client
-    node_up desk --packages xos-client,openssh-client
+    node_up desk --packages "xos-client,openssh-client$more"
   fi
-  node_up node
+  node_up node --packages "xosd,libnss-xos,libpam-xos,xos-client$more"
   for user in user1 user2 thief; do on desk useradd -m -s /bin/bash $user; done
   on node useradd -m -s /bin/bash local1
   on "$AUTHORITY" xos vo create "$VO" >"$TEST_DIR/vo" || { _fail "the VO $VO is made" "xos vo create failed"; exit 1; }
