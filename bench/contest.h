@@ -92,11 +92,23 @@ class Report {
                  std::optional<Goal> goal = {}, std::string_view base = {});
     // A row without a comparison; limit: nanoseconds that it is to be at most.
     void state(const Contest& contest, std::string_view name, std::optional<double> limit = {});
+    // above / below, as far as one can say: the upper end of what holds in 95 of 100 cases (bootstrap of the
+    // median of the rounds' ratios) is to be at most limit.
+    void bound(const Contest& contest, std::string_view above, std::string_view below, double limit);
+    // How many of wanted came to their end; all must.
+    void count(const Contest& contest, std::string_view name, size_t reached, size_t wanted);
     // Prints what came of it: 0, or 1 where something could not be measured. A missed goal is no failure of
     // the bench.
     [[nodiscard]] int finish() const;
 
   private:
+    // The figures of both, where there are.
+    struct Pair {
+        std::vector<double> above, below, ratios;
+    };
+    std::optional<Pair> pair_up(const Contest& contest, std::string_view above, std::string_view below,
+                                std::string_view base);
+    std::string judge(bool held);
     void print_absence(const Contest& contest, const std::string& pair, const std::string& why);
     int held_ = 0, missed_ = 0, absent_ = 0;
 };
