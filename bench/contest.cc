@@ -199,14 +199,15 @@ void Report::compare(const Contest& contest, std::string_view above, std::string
               compose("({} to {})", show_ratio(least), show_ratio(most)), bound, verdict);
 }
 
-void Report::bound(const Contest& contest, std::string_view above, std::string_view below, double limit) {
+void Report::bound(const Contest& contest, std::string_view above, std::string_view below,
+                   std::optional<double> limit) {
     const auto pair = pair_up(contest, above, below, {});
     if (!pair) return;
     const double most = upper_bound_of_median(pair->ratios);
     print_row(contest.what(), show_users(contest.users()), compose("{} / {}", above, below),
               show_time(median(pair->above)), show_time(median(pair->below)),
               compose("{:.3f}", median(pair->ratios)), compose("(95 %: <= {:.3f})", most),
-              compose("<= {:g}", limit), judge(most <= limit));
+              limit ? compose("<= {:g}", *limit) : "", limit ? judge(most <= *limit) : "");
 }
 
 void Report::count(const Contest& contest, std::string_view name, size_t reached, size_t wanted) {

@@ -94,7 +94,8 @@ class Report {
     void state(const Contest& contest, std::string_view name, std::optional<double> limit = {});
     // above / below, as far as one can say: the upper end of what holds in 95 of 100 cases (bootstrap of the
     // median of the rounds' ratios) is to be at most limit.
-    void bound(const Contest& contest, std::string_view above, std::string_view below, double limit);
+    void bound(const Contest& contest, std::string_view above, std::string_view below,
+               std::optional<double> limit = {});
     // How many of wanted came to their end; all must.
     void count(const Contest& contest, std::string_view name, size_t reached, size_t wanted);
     // Prints what came of it: 0, or 1 where something could not be measured. A missed goal is no failure of

@@ -7,7 +7,8 @@
 // a member it has a certificate that the node has not seen before, where the row does not say "again". The
 // floor is a certificate of an SSH CA for a local user and a session module that does nothing: what any login
 // by certificate costs on that sshd. What a login costs local users is CPU time, of all processes that have
-// to do with it, on a node with our parts against one from which they were taken out.
+// to do with it, on a node with our parts against one from which they were taken out, and against one where
+// modules that do nothing are in their places ("empty").
 #include <charconv>
 #include <functional>
 #include <map>
@@ -62,10 +63,11 @@ struct Field {
         : arguments(given),
           desk(given.machine("desk")),
           with(given.machine("with")),
-          without(given.machine("without")) {}
+          without(given.machine("without")),
+          empty(given.machine("empty")) {}
 
     const Arguments& arguments;
-    Machine desk, with, without;
+    Machine desk, with, without, empty;
 
     int rounds() const { return static_cast<int>(arguments.number("rounds")); }
     int pairs() const { return static_cast<int>(arguments.number("pairs")); }
@@ -206,16 +208,19 @@ void measure_cpu_of_logins(const Field& field, Report& report) {
 void measure_local_users(const Field& field, Report& report) {
     constexpr double kMost = 1.02;
     Contest by_ssh("CPU of a local user's login by ssh", 0), by_su("CPU of su to a local user", 0);
-    for (const auto& [name, node] : {std::pair("with", &field.with), std::pair("without", &field.without)}) {
+    for (const auto& [name, node] : {std::pair("with", &field.with), std::pair("without", &field.without),
+                                     std::pair("empty", &field.empty)}) {
         by_ssh.add(name, take_cpu_turn(field.ssh("local1", *node, "key"), *node, "sshd"));
         by_su.add(name, [command = field.in_node(*node, {"/usr/bin/su", "local1", "-c", "true"})] {
             return run_for_cpu(command);
         });
     }
-    by_ssh.run(field.pairs());
-    report.bound(by_ssh, "with", "without", kMost);
-    by_su.run(field.pairs());
-    report.bound(by_su, "with", "without", kMost);
+    for (Contest* contest : {&by_ssh, &by_su}) {
+        contest->run(field.pairs());
+        report.bound(*contest, "with", "without", kMost);
+        report.bound(*contest, "empty", "without");
+        report.bound(*contest, "with", "empty");
+    }
 }
 
 void measure_many(const Field& field, Report& report) {

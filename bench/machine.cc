@@ -13,6 +13,8 @@
 #include <cerrno>
 #include <charconv>
 #include <csignal>
+#include <filesystem>
+#include <sstream>
 #include <thread>
 #include <utility>
 
@@ -73,6 +75,21 @@ bool become(const Command& command) {
     _exit(125);
 }
 
+// Of sshd, sshd-session and sshd-auth, in whatever cgroup below path: a session may have one of its own.
+// Cgroups and processes that go meanwhile are not counted.
+size_t count_sshd(const std::string& path) {
+    size_t found = 0;
+    std::istringstream processes(read_file(path + "/cgroup.procs", kCgroupFileMax).value_or(""));
+    for (std::string process; std::getline(processes, process);)
+        if (read_file("/proc/" + process + "/comm", 64).value_or("").starts_with("sshd")) ++found;
+    namespace fs = std::filesystem;
+    std::error_code gone, no_directory;
+    for (fs::directory_iterator entry(path, gone); !gone && entry != fs::directory_iterator();
+         entry.increment(gone))
+        if (entry->is_directory(no_directory)) found += count_sshd(entry->path());
+    return found;
+}
+
 }  // namespace
 
 Outcome<Machine> Machine::open(std::string_view where) {
@@ -112,14 +129,13 @@ Outcome<double> Machine::used(std::string_view part) const {
 }
 
 Outcome<void> Machine::settle() const {
-    const std::string path = cgroup("sshd") + "/cgroup.procs";
     const auto end = std::chrono::steady_clock::now() + kSettled;
     for (;;) {
-        const auto text = read_file(path, kCgroupFileMax);
-        if (!text) return std::unexpected(text.error());
-        if (std::ranges::count(*text, '\n') <= 1) return {};
+        const size_t running = count_sshd(cgroup_);
+        if (running == 1) return {};
         if (std::chrono::steady_clock::now() > end)
-            return failure(Errc::timeout, "sshd on {} still has processes of logins", name_);
+            return failure(Errc::timeout, "sshd on {} has {} processes, not one that listens", name_,
+                           running);
         std::this_thread::sleep_for(kLook);
     }
 }
