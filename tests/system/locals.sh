@@ -4,6 +4,7 @@
 #   locals_up                 after vo_up and node_policy: keys, local2, sudo; a credential for user1
 #   check_locals STATE        root and local users: ssh by key, with a terminal, su, su -, sudo, as cron runs a command
 #   member_comes_in           user1 of $VO by ssh
+#   member_in_time            the same, ended after a minute
 #   check_member_refused STATE
 locals_up() {
   credential_of user1 "user1@$VO"
@@ -37,4 +38,5 @@ check_locals() { # STATE
   check_fails "$1: and the absence of others too" in_time in_node getent passwd nobody-has-this-name
 }
 member_comes_in() { [ "$(vo_ssh "user1@$VO" id -un 2>&1)" = "user1@$VO" ]; }
-check_member_refused() { check_refused "$1: a member is refused" 'Permission denied|Connection closed' timeout 60 bash -c "$member_ssh"; }
+member_in_time() { timeout 60 bash -c "$member_ssh"; }
+check_member_refused() { check_refused "$1: a member is refused" 'Permission denied|Connection closed' member_in_time; }
