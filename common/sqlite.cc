@@ -182,14 +182,33 @@ Outcome<Transaction> Transaction::begin(Database& database) {
     return Transaction(database);
 }
 
+Outcome<Transaction> Transaction::begin_unsynced(Database& database) {
+    // it cannot be set within a transaction
+    if (Outcome<void> set = database.execute("PRAGMA synchronous=NORMAL"); !set)
+        return std::unexpected(set.error());
+    auto transaction = begin(database);
+    if (transaction)
+        transaction->unsynced_ = true;
+    else
+        (void)database.execute("PRAGMA synchronous=FULL");
+    return transaction;
+}
+
 Transaction::~Transaction() {
+    if (database_ == nullptr) return;
     // fails where SQLite has rolled back already (a full disk): that is the wished state
-    if (database_ != nullptr) (void)database_->execute("ROLLBACK");
+    (void)database_->execute("ROLLBACK");
+    end();
+}
+
+void Transaction::end() {
+    if (unsynced_) (void)database_->execute("PRAGMA synchronous=FULL");
+    database_ = nullptr;
 }
 
 Outcome<void> Transaction::commit() {
     Outcome<void> done = database_->execute("COMMIT");
-    if (done) database_ = nullptr;
+    if (done) end();
     return done;
 }
 

@@ -105,7 +105,12 @@ class Database {
 class Transaction {
   public:
     [[nodiscard]] static Outcome<Transaction> begin(Database& database);
-    Transaction(Transaction&& other) noexcept : database_(std::exchange(other.database_, nullptr)) {}
+    // For records of what a power cut ends anyway, such as processes: what is committed survives the death of
+    // this process, and of the machine only once a later transaction of the other kind is committed. Waits
+    // for no disk (sqlite.org/pragma.html, synchronous=NORMAL in WAL mode).
+    [[nodiscard]] static Outcome<Transaction> begin_unsynced(Database& database);
+    Transaction(Transaction&& other) noexcept
+        : database_(std::exchange(other.database_, nullptr)), unsynced_(other.unsynced_) {}
     Transaction& operator=(Transaction&&) = delete;
     ~Transaction();
     // After a failure nothing of the transaction has happened.
@@ -113,7 +118,10 @@ class Transaction {
 
   private:
     explicit Transaction(Database& database) : database_(&database) {}
+    void end();
+
     Database* database_;
+    bool unsynced_ = false;
 };
 
 }  // namespace xos

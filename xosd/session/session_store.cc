@@ -123,20 +123,23 @@ Outcome<uint64_t> SessionStore::open(LoginSession session, pid_t pid, UniqueFd p
     return id;
 }
 
-// The visit in the same commit: a home that was made is known as long as it may be there.
+// The visit in the same commit: a home that was made is known as long as it may be there, so the first one
+// waits for the disk. A session ends with the machine: its record does not.
 Outcome<void> SessionStore::store(LoginSession& session) {
-    auto transaction = Transaction::begin(*database_);
+    const auto known = visits_.knows(session.uid, session.home);
+    if (!known) return std::unexpected(known.error());
+    auto transaction = *known ? Transaction::begin_unsynced(*database_) : Transaction::begin(*database_);
     if (!transaction) return std::unexpected(transaction.error());
     auto insert = database_->prepare(
         "INSERT INTO session (login, uid, service, remote, serial, opened, expires, pid, start_time, chain,"
         " fingerprint, issuer, subject, grid_serials)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)");
     if (!insert) return std::unexpected(insert.error());
-    if (auto done = insert->run(session.login, session.uid, session.service, session.remote, session.serial,
-                                seconds(session.opened), seconds(session.expires), int64_t{session.pid},
-                                static_cast<int64_t>(session.start_time), session.chain, session.fingerprint,
-                                session.identity.issuer, session.identity.subject,
-                                joined(session.grid_serials));
+    if (auto done =
+            insert->run(session.login, session.uid, session.service, session.remote, session.serial,
+                        seconds(session.opened), seconds(session.expires), int64_t{session.pid},
+                        static_cast<int64_t>(session.start_time), session.chain, session.fingerprint,
+                        session.identity.issuer, session.identity.subject, joined(session.grid_serials));
         !done)
         return done;
     session.id = static_cast<uint64_t>(database_->last_row_id());
@@ -170,30 +173,37 @@ void SessionStore::exit(uint64_t id) {
 void SessionStore::close(uint64_t id, std::string_view how) {
     auto session = sessions_.extract(id);
     if (!session) return;
-    const LoginSession& closed = session.mapped();
-    log(Level::info, "session closed",
-        {{"user", closed.login}, {"session", std::to_string(id)}, {"reason", std::string(how)}});
-    const LoginSession copy = closed;
+    const LoginSession copy = session.mapped();
     closed_.insert(std::move(session));
     if (listener_.closed) listener_.closed(copy, how);
     stir_(copy.uid);
 }
 
+namespace {
+
+Outcome<void> run_unsynced(Database& database, const char* sql, const auto&... values) {
+    auto transaction = Transaction::begin_unsynced(database);
+    if (!transaction) return std::unexpected(transaction.error());
+    auto statement = database.prepare(sql);
+    if (!statement) return std::unexpected(statement.error());
+    if (auto done = statement->run(values...); !done) return done;
+    return transaction->commit();
+}
+
+}  // namespace
+
 void SessionStore::forget(uint64_t id) {
     closed_.erase(id);
-    if (auto remove = database_->prepare("DELETE FROM session WHERE id = ?1"); remove) {
-        // a record that stays because the disk is full is ended at the next start
-        if (auto done = remove->run(static_cast<int64_t>(id)); !done)
-            log(Level::error, "session record not removed", {{"reason", done.error().message}});
-    }
+    // a record that stays because the disk is full is ended at the next start
+    if (auto done = run_unsynced(*database_, "DELETE FROM session WHERE id = ?1", static_cast<int64_t>(id));
+        !done)
+        log(Level::error, "session record not removed", {{"reason", done.error().message}});
 }
 
 Outcome<LoginSession*> SessionStore::update(uint64_t id, const char* sql, auto value) {
     const auto found = sessions_.find(id);
     if (found == sessions_.end()) return failure(Errc::not_found, "there is no session {}", id);
-    auto statement = database_->prepare(sql);
-    if (!statement) return std::unexpected(statement.error());
-    if (auto done = statement->run(static_cast<int64_t>(id), value); !done)
+    if (auto done = run_unsynced(*database_, sql, static_cast<int64_t>(id), value); !done)
         return std::unexpected(done.error());
     return &found->second;
 }

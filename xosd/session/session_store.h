@@ -34,8 +34,8 @@ struct LoginSession {
     std::string remote;   // as the service says; may be empty
     std::string serial;   // of the credential; empty where there is none
     std::string fingerprint;
-    GridIdentity identity;                     // of a VOMS proxy
-    std::vector<std::string> grid_serials;     // of all certificates down to the user's
+    GridIdentity identity;                  // of a VOMS proxy
+    std::vector<std::string> grid_serials;  // of all certificates down to the user's
     std::chrono::sys_seconds opened;
     std::chrono::sys_seconds expires;  // epoch: no credential
     pid_t pid = 0;                     // the process that opened it and closes it

@@ -22,6 +22,13 @@ Outcome<void> VisitStore::note(uint32_t uid, const std::string& home, std::chron
     return insert->run(uid, home, static_cast<int64_t>(when.time_since_epoch().count()));
 }
 
+Outcome<bool> VisitStore::knows(uint32_t uid, const std::string& home) {
+    auto select = database_.prepare("SELECT 1 FROM visit WHERE uid = ?1 AND home = ?2");
+    if (!select) return std::unexpected(select.error());
+    if (auto bound = select->bind(uid, home); !bound) return std::unexpected(bound.error());
+    return select->step();
+}
+
 Outcome<std::vector<Visit>> VisitStore::find(uint32_t uid) {
     auto select = database_.prepare("SELECT home, last FROM visit WHERE uid = ?1 ORDER BY home");
     if (!select) return std::unexpected(select.error());

@@ -25,6 +25,7 @@ class VisitStore {
 
     Outcome<void> load();  // once, first
     Outcome<void> note(uint32_t uid, const std::string& home, std::chrono::sys_seconds when);
+    Outcome<bool> knows(uint32_t uid, const std::string& home);
     // One a home: a member whose name changed has had several. Empty: never here.
     Outcome<std::vector<Visit>> find(uint32_t uid);
     // Those from first to last who were here, in order, at most max.

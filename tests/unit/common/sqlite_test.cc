@@ -99,3 +99,41 @@ TEST_CASE("a full disk is said as such") {
     REQUIRE_FALSE(full);
     CHECK(full.error().message.contains("disk is full"));
 }
+
+TEST_CASE("an unsynced transaction waits for no disk, and leaves the next ones as they were") {
+    const sample::TempDir dir;
+    auto database = Database::open(dir / "db");
+    REQUIRE(database);
+    REQUIRE(database->execute("CREATE TABLE t(a INTEGER) STRICT"));
+    const auto level = [&] {
+        auto read = database->prepare("PRAGMA synchronous");
+        REQUIRE(read);
+        REQUIRE(read->bind());
+        REQUIRE(*read->step());
+        return read->number(0);
+    };
+    constexpr int64_t kNormal = 1, kFull = 2;  // sqlite.org/pragma.html
+    CHECK(level() == kFull);
+    {
+        auto kept = Transaction::begin_unsynced(*database);
+        REQUIRE(kept);
+        CHECK(level() == kNormal);
+        REQUIRE(database->execute("INSERT INTO t VALUES (1)"));
+        REQUIRE(kept->commit());
+    }
+    CHECK(level() == kFull);
+    {
+        auto dropped = Transaction::begin_unsynced(*database);
+        REQUIRE(dropped);
+        REQUIRE(database->execute("INSERT INTO t VALUES (2)"));
+        CHECK_FALSE(Transaction::begin_unsynced(*database));  // they do not nest
+    }
+    CHECK(level() == kFull);
+    auto other = Database::open(dir / "db");  // what another process would see
+    REQUIRE(other);
+    auto read = other->prepare("SELECT sum(a) FROM t");
+    REQUIRE(read);
+    REQUIRE(read->bind());
+    REQUIRE(*read->step());
+    CHECK(read->number(0) == 1);
+}

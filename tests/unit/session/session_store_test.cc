@@ -172,10 +172,11 @@ TEST_CASE_METHOD(Fixture, "a closed session is found again until its process has
     const uint64_t id = open(holder, 1h);
     std::vector<std::string> told;
     store.listen({.closed = [&](const LoginSession&, std::string_view how) { told.emplace_back(how); },
-                  .exited = [&](const LoginSession& session) {
-                      CHECK(session.id == id);
-                      told.emplace_back("exited");
-                  }});
+                  .exited =
+                      [&](const LoginSession& session) {
+                          CHECK(session.id == id);
+                          told.emplace_back("exited");
+                      }});
     store.close(id, "closed");
     CHECK(store.all().empty());
     CHECK(store.pidfd(id) >= 0);
