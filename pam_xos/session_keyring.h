@@ -8,7 +8,6 @@
 // (user-session-keyring(7)).
 #pragma once
 
-#include <keyutils.h>
 #include <sys/types.h>
 
 #include <chrono>
@@ -17,15 +16,16 @@
 
 #include "libxos/names.h"
 #include "libxos/result.h"
+#include "pam_xos/kernel_keys.h"
 
 namespace xos {
 
 // The key of the credential is root's: its possessor may view, read and find it, and nothing else. With
 // SETATTR he could extend its time, with WRITE replace it, with LINK take it beyond the session.
-inline constexpr key_perm_t kCredentialPerm = KEY_POS_VIEW | KEY_POS_READ | KEY_POS_SEARCH | KEY_USR_ALL;
+inline constexpr key_perm_t kCredentialPerm = kPosView | kPosRead | kPosSearch | kUsrAll;
 // The keyring is the user's, to hold keys of his own; it cannot be opened to others or linked elsewhere.
 inline constexpr key_perm_t kSessionKeyringPerm =
-    KEY_POS_VIEW | KEY_POS_READ | KEY_POS_WRITE | KEY_POS_SEARCH | KEY_USR_VIEW | KEY_USR_READ;
+    kPosView | kPosRead | kPosWrite | kPosSearch | kUsrView | kUsrRead;
 
 struct SessionKeys {
     key_serial_t keyring = 0;
