@@ -1,5 +1,6 @@
 #include "pam_xos/login_session.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,6 +123,20 @@ void tell_closed(Inquiry& inquiry, uint64_t id) {
     [[maybe_unused]] const auto reply = inquiry.ask(CloseSession{id});
 }
 
+// sshd(8) keeps a connection without a command ("ssh -N") whose session is refused. xosd ends it by its
+// pidfd; where xosd cannot be asked, nobody else is there to do it. No handler and no mask of the host is
+// touched.
+void end_connection_later(pam_handle_t* pamh) {
+    if (find_service(pamh) != std::string_view("sshd")) return;
+    constexpr time_t kGrace = 2;  // seconds, for sshd to end by itself
+    sigevent event{};
+    event.sigev_notify = SIGEV_SIGNAL;
+    event.sigev_signo = SIGTERM;
+    timer_t timer{};
+    const itimerspec when{.it_interval = {}, .it_value = {.tv_sec = kGrace, .tv_nsec = 0}};
+    if (timer_create(CLOCK_MONOTONIC, &event, &timer) == 0) timer_settime(timer, 0, &when, nullptr);
+}
+
 }  // namespace
 
 std::expected<void, Refusal> open_login_session(pam_handle_t* pamh, const VoAccount& account) {
@@ -133,13 +148,17 @@ std::expected<void, Refusal> open_login_session(pam_handle_t* pamh, const VoAcco
                                                .remote_host = find_remote_host(pamh),
                                                .tty = find_tty(pamh),
                                                .auth_info = find_auth_info(pamh)});
-    if (!reply) return refuse(reply.error());
+    if (!reply) {
+        end_connection_later(pamh);
+        return refuse(reply.error());
+    }
     if (reply->answer.verdict != Verdict::permit) return refuse(reply->answer.reason);
     const uint64_t session = reply->session;  // the reply's memory is the next one's
     auto made = apply_grant(pamh, account, *reply, *keyring);
     if (made) made = establish(pamh, inquiry, session, *keyring);
     if (!made) {
         drop_variables(pamh);
+        end_connection_later(pamh);
         tell_closed(inquiry, session);
         return refuse(made.error());
     }

@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::string_view kNamePrefix = "session-";
 
-// A scope that logind made for a session: .../session-3.scope, session-c1.scope (systemd: org.freedesktop.login1).
+// A scope that logind made for a session: .../session-3.scope, session-c1.scope (systemd:
+// org.freedesktop.login1).
 bool is_session_scope(std::string_view path) {
     const std::string_view name = path.substr(path.rfind('/') + 1);
     return name.starts_with(kNamePrefix) && name.ends_with(".scope");

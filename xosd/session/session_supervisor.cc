@@ -11,6 +11,7 @@
 #include "xosd/session/session_place.h"
 #include "xosd/session/session_standing.h"
 #include "xosd/session/session_terminals.h"
+#include "xosd/session/stray_connections.h"
 
 namespace xos {
 namespace {
@@ -25,6 +26,23 @@ SessionSupervisor::SessionSupervisor(Parts parts) : parts_(parts) {
         {.closed = [this](const LoginSession& session, std::string_view how) { closed(session, how); },
          .exited = [this](const LoginSession& session) { exited(session); }});
     sweep();
+    end_strays();
+}
+
+// Sessions that ended while xosd was away have been told of: what sshd still holds was refused.
+void SessionSupervisor::end_strays() const {
+    if (parts_.cgroups == nullptr) return;
+    const auto is_member = [this](uint32_t uid) { return parts_.trust.find_uid(uid).second != nullptr; };
+    const auto is_session = [this](const std::string& cgroup) {
+        return std::ranges::any_of(places_, [&](const auto& entry) {
+            return entry.second.cgroup && is_inside(cgroup, entry.second.cgroup->path());
+        });
+    };
+    for (const StrayConnection& stray : find_stray_connections(is_member, is_session)) {
+        pidfd_send_signal(stray.pidfd.get(), SIGTERM, nullptr, 0);
+        log(Level::notice, "connection without a session ended",
+            {{"uid", std::to_string(stray.uid)}, {"pid", std::to_string(stray.pid)}});
+    }
 }
 
 SessionSupervisor::~SessionSupervisor() {
@@ -59,6 +77,7 @@ void SessionSupervisor::sweep() {
             warn(session, now);
     }
     for (const auto& [id, reason] : over) end(id, reason);
+    parts_.audit.tell_left_out();
     schedule(now);
 }
 
@@ -132,8 +151,7 @@ void SessionSupervisor::kill_rest(uint64_t id) {
 }
 
 void SessionSupervisor::signal_holder(uint64_t id, int signal) {
-    if (const int pidfd = parts_.sessions.pidfd(id); pidfd >= 0)
-        pidfd_send_signal(pidfd, signal, nullptr, 0);
+    if (const int pidfd = parts_.sessions.pidfd(id); pidfd >= 0) pidfd_send_signal(pidfd, signal, nullptr, 0);
 }
 
 // Who forks meanwhile, or does not listen, is met by kill_rest().
@@ -154,6 +172,9 @@ void SessionSupervisor::closed(const LoginSession& session, std::string_view how
     record.permit = true;
     record.reason = session.ending.empty() ? std::string(how) : session.ending;
     parts_.audit.record(record);
+    if (!parts_.audit.is_in_journal())
+        log(Level::info, "session closed",
+            {{"user", session.login}, {"session", std::to_string(session.id)}, {"reason", record.reason}});
     const uint64_t id = session.id;
     Place& place = places_[id];
     if (place.ending || session.service != "sshd") return;

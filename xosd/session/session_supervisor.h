@@ -5,8 +5,8 @@
 // Trusts: the trust store; SessionStore for who is here; the kernel for who is in a cgroup.
 //
 // A session is put into a cgroup of xosd's own before its login is answered. Where pam_systemd(8) then moves
-// it into a scope of logind's, that scope is its cgroup from there on. A session that is opened inside another
-// one of the same user (su to the own name) stays there.
+// it into a scope of logind's, that scope is its cgroup from there on. A session that is opened inside
+// another one of the same user (su to the own name) stays there.
 #pragma once
 
 #include <functional>
@@ -71,6 +71,7 @@ class SessionSupervisor {
     bool is_nested(const LoginSession& session, const std::string& path) const;
     Outcome<void> take_cgroup(uint64_t id, std::unique_ptr<JobCgroup> cgroup, bool own, bool must_bind);
     void recover();
+    void end_strays() const;
     void find_scope(uint64_t id);
     void cgroup_changed(uint64_t id);
     void closed(const LoginSession& session, std::string_view how);
