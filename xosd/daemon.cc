@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <set>
 
 #include "common/log.h"
@@ -11,6 +12,9 @@
 
 namespace xos {
 namespace {
+
+constexpr std::chrono::seconds kReopenPause{10};
+constexpr int kReopenShare = 50;  // pauses are as many times what a try takes: a large bundle takes seconds
 
 Outcome<void> make_directory(const char* path, mode_t mode) {
     if (mkdir(path, mode) != 0 && errno != EEXIST) return failure_errno(errno, "cannot make {}", path);
@@ -61,11 +65,10 @@ Outcome<void> Daemon::load() {
 
 void Daemon::start_logins() {
     audit = std::make_unique<AuditLog>(AuditLog::Options{});
-    supervisor = std::make_unique<SessionSupervisor>(
-        SessionSupervisor::Parts{loop, config, *trust, *sessions, *audit, delegations.get(),
-                                 &jobs->cgroups(), &jobs->agent()});
-    logins = std::make_unique<LoginService>(LoginService::Parts{
-        loop, config, *trust, *sessions, *supervisor, *verifier, *audit, delegations.get()});
+    supervisor = std::make_unique<SessionSupervisor>(SessionSupervisor::Parts{
+        loop, config, *trust, *sessions, *audit, delegations.get(), &jobs->cgroups(), &jobs->agent()});
+    logins = std::make_unique<LoginService>(LoginService::Parts{loop, config, *trust, *sessions, *supervisor,
+                                                                *verifier, *audit, delegations.get()});
     trust->on_change([this] { supervisor->sweep(); });
 }
 
@@ -118,6 +121,7 @@ Outcome<std::unique_ptr<Daemon>> Daemon::start(EventLoop& loop, Options options)
     if (auto listening = daemon->listen(); !listening) return std::unexpected(listening.error());
     daemon->trust->publish([](const Outcome<void>&) {});
     if (auto following = daemon->follower->start(); !following) return std::unexpected(following.error());
+    daemon->reopen_later(kReopenPause);
     return daemon;
 }
 
@@ -130,10 +134,26 @@ Outcome<void> Daemon::reload() {
     config = *std::move(next);
     trust->set_grace(config.bundles.grace);
     log(Level::notice, "configuration reloaded", {{"rules", std::to_string(config.policy.rules().size())}});
+    trust->reopen();
     trust->publication().note_all();
     trust->publish([](const Outcome<void>&) {});
     supervisor->sweep();
     return {};
+}
+
+// A machine may start by a clock that is wrong until the network is there.
+void Daemon::reopen_later(std::chrono::seconds pause) {
+    if (!trust->has_left_out()) return;
+    auto timer = loop.after(pause, [this] {
+        const auto begun = std::chrono::steady_clock::now();
+        if (trust->reopen()) trust->publish([](const Outcome<void>&) {});
+        const auto taken = std::chrono::steady_clock::now() - begun;
+        reopen_later(std::max(std::chrono::ceil<std::chrono::seconds>(taken * kReopenShare), kReopenPause));
+    });
+    if (timer)
+        on_reopen = *std::move(timer);
+    else
+        log(Level::error, "VOs that were left out are not tried again", {{"reason", timer.error().message}});
 }
 
 }  // namespace xos

@@ -3,6 +3,7 @@
 // Owns: the parts of the daemon and their wiring. Process: xosd, root, single-threaded.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -64,6 +65,9 @@ class Daemon {
     Outcome<void> load();
     Outcome<void> listen();
     void start_logins();
+    void reopen_later(std::chrono::seconds pause);
+
+    EventSource on_reopen;
 };
 
 }  // namespace xos

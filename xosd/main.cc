@@ -64,7 +64,10 @@ int serve(const Arguments& arguments) {
     sd_notify(0, "READY=1");
     const auto ended = loop->run();
     sd_notify(0, "STOPPING=1");
-    xos::log(xos::Level::notice, "xosd ends");
+    if (ended)
+        xos::log(xos::Level::notice, "xosd ends");
+    else
+        xos::log(xos::Level::error, "xosd fails", {{"reason", ended.error().message}});
     return ended ? *ended : 1;
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <optional>
 #include <string_view>
 
@@ -72,7 +73,40 @@ void parse_ranges(std::string_view text, const char* what, LocalIds& ids) {
     }
 }
 
+// Section headers [domain/NAME], or [domain/NAME/SUBDOMAIN] of a trusted one.
+void parse_domains(std::string_view text, LocalIds& ids) {
+    constexpr std::string_view kSection = "[domain/";
+    while (!text.empty()) {
+        std::string_view line = take_until(text, '\n');
+        while (line.starts_with(' ') || line.starts_with('\t')) line.remove_prefix(1);
+        if (!line.starts_with(kSection)) continue;
+        line.remove_prefix(kSection.size());
+        std::string_view name = take_until(line, ']');
+        while (!name.empty()) ids.domains.emplace_back(take_until(name, '/'));
+    }
+}
+
+// sssd.conf(5), and what is in its conf.d; unreadable files are SSSD's own trouble.
+void read_domains(const std::string& directory, LocalIds& ids) {
+    std::vector<std::string> paths{directory + "/sssd.conf"};
+    std::error_code error;
+    for (std::filesystem::directory_iterator at(directory + "/conf.d", error), end; !error && at != end;
+         at.increment(error))
+        if (at->path().extension() == ".conf") paths.push_back(at->path());
+    for (const std::string& path : paths)
+        if (const auto text = read_file(path)) parse_domains(*text, ids);
+    std::ranges::sort(ids.domains);
+}
+
 }  // namespace
+
+std::string LocalIds::find_server_of(std::string_view vo) const {
+    if (std::ranges::binary_search(domains, vo)) return "SSSD";
+    const std::string suffix = "@" + std::string(vo);
+    const auto found = std::ranges::find_if(
+        names, [&](const std::string& name) { return std::string_view(name).ends_with(suffix); });
+    return found == names.end() ? "" : "the local user " + *found;
+}
 
 bool LocalIds::has_user(const std::string& name) const {
     return std::ranges::binary_search(names, name);
@@ -100,6 +134,7 @@ Outcome<LocalIds> read_local_ids(const std::string& directory) {
         parse_ranges(*text, users ? "the subuids" : "the subgids", ids);
     }
     std::ranges::sort(ids.names);
+    read_domains(directory + "/sssd", ids);
     return ids;
 }
 

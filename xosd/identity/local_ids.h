@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/failure.h"
@@ -20,15 +21,19 @@ struct LocalIds {
         uint64_t count = 1;
     };
     std::vector<Range> ranges;
-    std::vector<std::string> names;  // of users, sorted
+    std::vector<std::string> names;    // of users, sorted
+    std::vector<std::string> domains;  // whose users SSSD serves as user@domain, sorted
+
+    // Who serves names user@vo here already: "SSSD", or "the local user NAME"; empty: nobody that is known.
+    [[nodiscard]] std::string find_server_of(std::string_view vo) const;
 
     [[nodiscard]] bool has_user(const std::string& name) const;
     // The first range that shares an id with the block; nullptr where none does.
     [[nodiscard]] const Range* find_clash(uint32_t base, uint32_t size) const;
 };
 
-// Reads passwd, group, subuid and subgid in directory. passwd and group must be there; without subuid or
-// subgid nobody has any.
+// Reads passwd, group, subuid, subgid, and of sssd.conf(5) the names of domains, in directory. passwd and
+// group must be there; without subuid or subgid nobody has any.
 [[nodiscard]] Outcome<LocalIds> read_local_ids(const std::string& directory = "/etc");
 
 }  // namespace xos

@@ -17,6 +17,11 @@ Outcome<const Member*> check_member(const TrustedVo& vo, std::string_view user,
     if (record.dissolved) return failure(Errc::denied, "VO {} was dissolved by its manager", record.name);
     if (now >= record.not_after)
         return failure(Errc::denied, "VO {} ended at {}", record.name, format_time(record.not_after));
+    if (now + kClockSkew < vo.bundle.issued)
+        return failure(Errc::denied,
+                       "this node's clock is behind by {} min at least: the bundle of VO {} was issued at {}",
+                       std::chrono::ceil<std::chrono::minutes>(vo.bundle.issued - now).count(), record.name,
+                       format_time(vo.bundle.issued));
     if (now >= vo.bundle.not_after + kClockSkew + vo.grace)
         return failure(Errc::denied,
                        "the bundle of VO {} is stale since {}: give xosd a newer one (xos vo trust)",

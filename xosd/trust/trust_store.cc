@@ -30,25 +30,41 @@ Outcome<void> TrustStore::load() {
     if (auto opened = archive_.open(); !opened) return opened;
     const auto stored = archive_.list();
     if (!stored) return std::unexpected(stored.error());
-    for (const ArchivedVo& one : *stored) {
-        auto vo = archive_.read(one).and_then(
-            [&](Bundle bundle) { return make_trusted(std::move(bundle), one.fingerprint); });
-        if (vo) {
-            auto block = ledger_.find_block((*vo)->bundle.vo.id);
-            if (block)
-                (*vo)->base = block->base;
-            else
-                vo = std::unexpected(block.error());
-        }
-        if (!vo) {
+    for (const ArchivedVo& one : *stored)
+        if (auto vo = open_archived(one); !vo) {
             log(Level::error, "VO left out", {{"vo", one.vo}, {"reason", vo.error().message}});
             left_out_[one.vo] = {one.fingerprint, nullptr};
-            continue;
         }
-        (*vo)->grace = grace_;
-        vos_[one.vo] = *std::move(vo);
-    }
     return {};
+}
+
+Outcome<void> TrustStore::open_archived(const ArchivedVo& one) {
+    auto vo = archive_.read(one).and_then(
+        [&](Bundle bundle) { return make_trusted(std::move(bundle), one.fingerprint); });
+    if (!vo) return std::unexpected(vo.error());
+    const auto block = ledger_.find_block((*vo)->bundle.vo.id);
+    if (!block) return std::unexpected(block.error());
+    (*vo)->base = block->base;
+    (*vo)->grace = grace_;
+    vos_[one.vo] = *std::move(vo);
+    return {};
+}
+
+bool TrustStore::reopen() {
+    if (left_out_.empty() || busy_) return false;
+    const auto stored = archive_.list();
+    if (!stored) return false;
+    bool any = false;
+    for (const ArchivedVo& one : *stored) {
+        if (!left_out_.contains(one.vo) || !open_archived(one)) continue;
+        log(Level::notice, "VO taken in again", {{"vo", one.vo}});
+        left_out_.erase(one.vo);
+        any = true;
+    }
+    if (!any) return false;
+    publication_.note_all();
+    stir_();
+    return true;
 }
 
 const TrustedVo* TrustStore::find(std::string_view vo) const {
@@ -175,7 +191,15 @@ Outcome<void> TrustStore::begin(Task& task) {
     auto local = read_local_ids();
     if (!local) return std::unexpected(local.error());
     task.local = *std::move(local);
-    return {};
+    if (task.update.base) return {};
+    const std::string& name = task.update.vo->bundle.vo.name;
+    const std::string server = task.local->find_server_of(name);
+    if (server.empty()) return {};
+    return failure(
+        Errc::conflict,
+        "names user@{} belong to {} on this machine, which would lose its logins: a VO of that name "
+        "cannot be trusted here",
+        name, server);
 }
 
 Outcome<void> TrustStore::record_slice(Task& task) {

@@ -52,6 +52,10 @@ class TrustStore {
 
     // Reads the followed VOs back. One that does not open any more is left out, with a line in the log.
     Outcome<void> load();
+    // Tries those again that were left out: what was wrong may have been this machine's clock. True: there is
+    // something to publish().
+    bool reopen();
+    bool has_left_out() const { return !left_out_.empty(); }
 
     const TrustedVo* find(std::string_view vo) const;
     const AccountsPublication::Vos& all() const { return vos_; }
@@ -89,6 +93,7 @@ class TrustStore {
 
   private:
     struct Task;  // one take() under way
+    Outcome<void> open_archived(const ArchivedVo& one);
     UpdateRequest make_request(UpdateTerms terms) const;
     void start_next();
     void go_on(const std::shared_ptr<Task>& task);

@@ -193,3 +193,25 @@ TEST_CASE_METHOD(Fixture, "uids are listed in slices, and keep a note of their p
     CHECK(ledger.find_uid(kUidMin + 3)->purged != 0);
     CHECK(ledger.record(kUidMin + 3, member(3, "other", "user3"), local).error().code == Errc::conflict);
 }
+
+TEST_CASE(
+    "who serves names of a domain here already is found in SSSD's configuration and among local names") {
+    const sample::TempDir dir;
+    std::ofstream(dir / "passwd") << "root:x:0:0:root:/root:/bin/sh\nann@bio:x:1001:1001::/:/bin/sh\n";
+    std::ofstream(dir / "group") << "root:x:0:\n";
+    CHECK(read_local_ids(dir.path())->find_server_of("site.example") == "");
+    REQUIRE(mkdir((dir / "sssd").c_str(), 0755) == 0);
+    REQUIRE(mkdir((dir / "sssd/conf.d").c_str(), 0755) == 0);
+    std::ofstream(dir / "sssd/sssd.conf")
+        << "[sssd]\ndomains = site.example\n\n  [domain/site.example]\nid_provider = ldap\n"
+           "#[domain/off]\n[domain/cut";
+    std::ofstream(dir / "sssd/conf.d/more.conf") << "[domain/ad.example/child.ad.example]\n";
+    std::ofstream(dir / "sssd/conf.d/ignored") << "[domain/ignored]\n";
+    const auto local = read_local_ids(dir.path());
+    REQUIRE(local);
+    for (const char* domain : {"site.example", "ad.example", "child.ad.example"})
+        CHECK(local->find_server_of(domain) == "SSSD");
+    CHECK(local->find_server_of("bio") == "the local user ann@bio");
+    for (const char* domain : {"physics", "off", "ignored", "example", ""})
+        CHECK(local->find_server_of(domain) == "");
+}

@@ -120,6 +120,12 @@ TEST_CASE("the VO's word counts over the credential's") {
         login.vo.bundle.not_after = login.now - kClockSkew - 10min;
         CHECK_THAT(login.refusal(), ContainsSubstring("is stale since"));
     }
+    SECTION("this node's clock, which is behind the bundle's issue, after the clocks' difference") {
+        login.vo.bundle.issued = login.now + kClockSkew;
+        CHECK(login.refusal() == "");
+        login.vo.bundle.issued = login.now + kClockSkew + 1s;
+        CHECK_THAT(login.refusal(), ContainsSubstring("clock is behind by 6 min at least"));
+    }
     SECTION("its policy") {
         login.vo.policy =
             must(parse_policy("- {allow: all}\n- {deny: login, group: analysis}", "policy of VO physics"));

@@ -220,3 +220,38 @@ TEST_CASE("a revoked serial is found wherever the bundle names it") {
     for (const char* serial : {"4a01", "4a02", "4a03"}) CHECK(vo->is_revoked(serial));
     for (const char* serial : {"", "4a", "4a00", "4a04"}) CHECK_FALSE(vo->is_revoked(serial));
 }
+
+TEST_CASE_METHOD(Fixture, "a VO that was left out is taken in again when it opens") {
+    CHECK(apply(physics, physics.fingerprint()) == "");
+    auto name = database.prepare("UPDATE trusted_vo SET fingerprint = ?1");
+    REQUIRE(name);
+    REQUIRE(name->run(std::string("SHA256:another")));
+    TrustStore again{loop, database, ledger, config};
+    REQUIRE(again.load());
+    CHECK(again.find("physics") == nullptr);
+    CHECK(again.has_left_out());
+    CHECK_FALSE(again.reopen());  // nothing has changed
+    REQUIRE(name->run(physics.fingerprint()));
+    int stirred = 0;
+    again.on_change([&] { ++stirred; });
+    CHECK(again.reopen());
+    CHECK(stirred == 1);
+    REQUIRE(again.find("physics") != nullptr);
+    CHECK(again.find("physics")->base == trust.find("physics")->base);
+    CHECK_FALSE(again.has_left_out());
+    CHECK_FALSE(again.reopen());
+}
+
+TEST_CASE_METHOD(Fixture, "who holds what a VO allowed is told when its content changes or it goes") {
+    int stirred = 0;
+    trust.on_change([&] { ++stirred; });
+    CHECK(apply(physics, physics.fingerprint()) == "");
+    CHECK(stirred == 1);
+    CHECK(apply(physics) == "");  // the same again
+    CHECK(stirred == 1);
+    ++physics.bundle.serial;
+    CHECK(apply(physics) == "");
+    CHECK(stirred == 2);
+    REQUIRE(trust.remove("physics"));
+    CHECK(stirred == 3);
+}
