@@ -100,8 +100,8 @@ Result<size_t> receive_reply(int fd, std::span<std::byte> buffer, const Deadline
         const ssize_t size = recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT | MSG_TRUNC);
         if (size > static_cast<ssize_t>(buffer.size())) return fail(Errc::too_small, "reply of xosd");
         if (size > 0) return static_cast<size_t>(size);
-        if (size == 0) return fail(Errc::unavailable, "xosd hung up");
-        if (errno == ECONNRESET) return fail(Errc::unavailable, "xosd hung up", errno);
+        if (size == 0) return fail(Errc::unavailable, kHungUp);
+        if (errno == ECONNRESET) return fail(Errc::unavailable, kHungUp, errno);
         if (errno != EINTR && errno != EAGAIN) return fail_errno("receive from xosd");
     }
 }

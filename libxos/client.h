@@ -12,6 +12,9 @@
 
 namespace xos {
 
+// The step of an error where xosd took the connection and ended it without an answer.
+inline constexpr char kHungUp[] = "xosd hung up";
+
 // Sends request to kPamSocket and receives the reply into the start of reply_buffer; answers the reply's
 // length. All of it takes budget at most. Where nobody listens the answer is unavailable, at once. Errors:
 // unavailable (no xosd, it ended early, or the listener is not root), timeout, too_small (a reply longer than

@@ -64,14 +64,16 @@ bool print_line(std::string_view text) {
     return true;
 }
 
-// No xosd, no login: the owner of the node finds here why. login has passed its grammar.
+// No answer, no login: the owner of the node finds here why. login has passed its grammar.
 void log_unanswered(std::string_view login, const Error& error) {
+    // it hangs up where its share for this program is taken, and where it ends
+    const bool hung_up = std::string_view(error.step) == kHungUp;
     openlog("xos-ssh-keys", LOG_PID, LOG_AUTHPRIV);
-    syslog(LOG_NOTICE,
-           "login refused user=%.*s service=sshd reason=\"xosd does not answer (%s%s%s): start it with: "
-           "systemctl start xosd\"",
-           static_cast<int>(login.size()), login.data(), error.step, error.sys != 0 ? ": " : "",
-           error.sys != 0 ? strerror(error.sys) : "");
+    syslog(LOG_NOTICE, "login refused user=%.*s service=sshd reason=\"%s (%s%s%s)%s\"",
+           static_cast<int>(login.size()), login.data(),
+           hung_up ? "xosd is busy with other logins" : "xosd does not answer", error.step,
+           error.sys != 0 ? ": " : "", error.sys != 0 ? strerror(error.sys) : "",
+           hung_up ? ", or was ended: try again in half a minute" : ": start it with: systemctl start xosd");
 }
 
 // The line to print; nothing where xosd does not permit or cannot be asked.

@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <exception>
 
@@ -35,14 +36,19 @@ AuditLog::~AuditLog() {
     }
 }
 
-void AuditLog::record(const AuditRecord& given) {
+bool AuditLog::record(const AuditRecord& given) {
     AuditRecord record = given;
     if (record.time == std::chrono::sys_seconds()) record.time = current_time();
     tell_left_out(false);
     const std::string line = line_of(record);
     const bool limited = !record.permit && record.event != AuditEvent::suppressed;
-    if (limited && !limit_.admit(record.event, line.size(), options_.clock())) return;
+    if (limited && !limit_.admit(record.event, line.size(), options_.clock())) return false;
     keep(record, line);
+    return true;
+}
+
+bool AuditLog::is_in_journal() const {
+    return journal_ && access(options_.journal.c_str(), F_OK) == 0;
 }
 
 void AuditLog::tell_left_out(bool at_once) {

@@ -36,7 +36,10 @@ class AuditLog {
     AuditLog(const AuditLog&) = delete;
     AuditLog& operator=(const AuditLog&) = delete;
 
-    void record(const AuditRecord& record);
+    // False: it is one of too many refusals, and counted only.
+    bool record(const AuditRecord& record);
+    // Whether records go to the journal now: what else is said of a decision would stand there twice.
+    bool is_in_journal() const;
     // Records how many refusals were left out and not told yet, if it is time. record() does so too: to be
     // called now and then, for the end of a flood after which nothing comes.
     void tell_left_out() { tell_left_out(false); }

@@ -27,16 +27,17 @@ void refuse(const std::function<void(const Reply&)>& reply, const Failure& faile
     refuse(reply, failed, verdict_of(failed.code));
 }
 
+// In the journal the record itself is the line, and a flood of refusals fills neither.
 inline void audit_refusal(AuditLog& audit, AuditRecord record, const Failure& failed) {
     record.permit = false;
     record.reason = failed.message;
+    if (!audit.record(record) || audit.is_in_journal()) return;
     log(failed.code == Errc::denied || failed.code == Errc::invalid ? Level::notice : Level::error,
         std::string(audit_event_name(record.event)) + " refused",
         {{"user", record.login},
          {"service", record.service},
          {"rhost", record.remote},
          {"reason", record.reason}});
-    audit.record(record);
 }
 
 }  // namespace xos

@@ -18,6 +18,7 @@ namespace {
 constexpr size_t kConnectionsMax = 512;
 constexpr size_t kKeysConnectionsMax = 256;
 constexpr auto kAcceptPause = std::chrono::milliseconds(200);  // when the process has no descriptor left
+constexpr auto kFullPause = std::chrono::seconds(10);
 constexpr auto kConnectionDeadline = std::chrono::seconds(30);
 
 struct Connection {
@@ -43,6 +44,7 @@ struct PamServer::Impl {
     EventSource on_connection, on_resume;
     std::map<uint64_t, Connection> connections;
     uint64_t next_id = 1;
+    std::chrono::steady_clock::time_point quiet_until{};
     // replies may come after the server has gone
     std::shared_ptr<Impl*> self = std::make_shared<Impl*>(this);
 
@@ -52,6 +54,7 @@ struct PamServer::Impl {
     Outcome<void> listen_on_path();
     Outcome<void> watch_listener();
     void pause(int error);
+    void tell_full(uid_t uid);
     void accept_one();
     void read_request(uint64_t id);
     void dispatch(uint64_t id, Connection& connection, const Request& request);
@@ -108,6 +111,14 @@ void PamServer::Impl::pause(int error) {
     on_resume = *std::move(resume);
 }
 
+// Once in a while: whoever fills it could fill the log, too.
+void PamServer::Impl::tell_full(uid_t uid) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < quiet_until) return;
+    quiet_until = now + kFullPause;
+    log(Level::warning, "login socket is full", {{"uid", std::to_string(uid)}});
+}
+
 void PamServer::Impl::accept_one() {
     UniqueFd fd(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!fd) {
@@ -123,7 +134,7 @@ void PamServer::Impl::accept_one() {
         return;
     }
     if (connections.size() >= kConnectionsMax || (keys && count_of(peer.uid) >= kKeysConnectionsMax)) {
-        log(Level::warning, "login socket is full", {{"uid", std::to_string(peer.uid)}});
+        tell_full(peer.uid);
         return;
     }
     const uint64_t id = next_id++;
