@@ -16,9 +16,9 @@ enum class Limit : uint8_t {
     jobs,       // of the member at one time
     sessions,   // of the member at one time
     walltime,   // seconds from a job's start, or restart, to its end
-    processes,  // of a job, threads counted
-    memory,     // MiB of a job
-    cpus,       // thousandths of a processor, of a job
+    processes,  // of a job or a session, threads counted
+    memory,     // MiB of a job or a session
+    cpus,       // thousandths of a processor, of a job or a session
 };
 inline constexpr std::array<std::string_view, 6> kLimitNames = {"jobs",      "sessions", "walltime",
                                                                 "processes", "memory",   "cpus"};

@@ -124,6 +124,27 @@ Outcome<void> read_when(const PolicyPlace& place, const PolicyText& text, TimeWi
     return {};
 }
 
+struct HeldBy {
+    uint32_t actions;
+    std::string_view names;
+};
+
+// Whose permission puts the limit to effect.
+HeldBy held_by(Limit limit) {
+    switch (limit) {
+        case Limit::sessions:
+            return {kSessionActions, "login or su"};
+        case Limit::jobs:
+        case Limit::walltime:
+            return {kJobActions, "submit, checkpoint or migrate"};
+        case Limit::processes:
+        case Limit::memory:
+        case Limit::cpus:
+            break;
+    }
+    return {kSessionActions | kJobActions, "login, su, submit, checkpoint or migrate"};
+}
+
 // A limit that nothing would hold is refused: it would only seem to be there.
 Outcome<void> read_limits(const PolicyPlace& place, const PolicyText& text, Rule& rule) {
     if (!rule.allow) return place.expected(text, "'limits' on a rule that allows: what is denied has none");
@@ -140,11 +161,9 @@ Outcome<void> read_limits(const PolicyPlace& place, const PolicyText& text, Rule
             amount->kind == PolicyText::Kind::word ? parse_limit(limit, amount->word) : std::nullopt;
         if (!value)
             return place.expected(*amount, compose("{} after '{}'", limit_grammar(limit), kLimitNames[i]));
-        const bool of_sessions = limit == Limit::sessions;
-        if ((rule.actions & (of_sessions ? kSessionActions : kJobActions)) == 0)
+        if (const HeldBy held = held_by(limit); (rule.actions & held.actions) == 0)
             return place.expected(*amount,
-                                  compose("'{}' on a rule that allows {}", kLimitNames[i],
-                                          of_sessions ? "login or su" : "submit, checkpoint or migrate"));
+                                  compose("'{}' on a rule that allows {}", kLimitNames[i], held.names));
         rule.limits[limit] = *value;
     }
     if (!rule.limits.any()) return place.expected(text, "at least one limit after 'limits'");

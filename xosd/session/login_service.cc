@@ -71,9 +71,8 @@ void LoginService::answer_keys(const KeysQuery& query, std::function<void(const 
                        .service = "sshd"};
     check_key(record.login, query.uid, std::string(query.key),
               [this, record, reply](Outcome<LoginGrant> grant, const VerifiedCredential* credential) mutable {
-                  Outcome<std::string> line =
-                      grant ? make_authorized_key(*grant, record.login, *credential)
-                            : Outcome<std::string>(std::unexpected(grant.error()));
+                  Outcome<std::string> line = grant ? make_authorized_key(*grant, record.login, *credential)
+                                                    : Outcome<std::string>(std::unexpected(grant.error()));
                   if (line) return reply(KeysReply{{Verdict::permit, ""}, *line});
                   if (credential != nullptr) {
                       record.serial = credential->serial;
@@ -95,9 +94,10 @@ Outcome<SessionCredential> LoginService::find_delegated(uint32_t uid) const {
 }
 
 Outcome<SessionCredential> LoginService::find_of_session(const Holder& holder, uint32_t uid) const {
-    const LoginSession* session =
-        parts_.sessions.find_valid(uid, current_time(), holder.vo->bundle.revoked_serials,
-                                   holder.member->credentials_from);
+    const LoginSession* session = parts_.sessions.find_valid(
+        uid, current_time(), holder.vo->bundle.revoked_serials, holder.member->credentials_from);
+    // of a session without a credential (su) it has none either
+    if (session == nullptr && parts_.sessions.count(uid) > 0) return SessionCredential{};
     if (session == nullptr) return find_delegated(uid);
     return SessionCredential{session->chain, session->serial, session->fingerprint, session->expires};
 }
@@ -139,7 +139,8 @@ void LoginService::answer_authenticate(const AuthenticateQuery& query, PamCaller
     const uint32_t uid = holder->vo->uid_of(*holder->member);
     const LoginSession* session = parts_.sessions.find_chain(uid, query.chain);
     if (session == nullptr)
-        return refused({Errc::denied, "the session's credential is not of this member, or its session ended"});
+        return refused(
+            {Errc::denied, "the session's credential is not of this member, or its session ended"});
     record.uid = uid;
     record.serial = session->serial;
     record.fingerprint = session->fingerprint;
@@ -161,7 +162,8 @@ Outcome<LoginGrant> LoginService::check_action(const std::string& login, const H
     const PolicyAnswer answer =
         check_policy(*holder.vo, parts_.config, *holder.member, action, current_time());
     if (!answer.permit)
-        return failure(Errc::denied, "{}{}", action == Action::su ? "no credential, and " : "", answer.reason);
+        return failure(Errc::denied, "{}{}", action == Action::su ? "no credential, and " : "",
+                       answer.reason);
     LoginGrant grant;
     grant.member = holder.member;
     grant.uid = holder.vo->uid_of(*holder.member);

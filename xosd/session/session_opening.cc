@@ -57,8 +57,7 @@ void LoginService::open_session(const OpenSession& query, PamCaller caller,
     if (query.auth_info.empty() && source_of(query.service) == SessionSource::key)
         return refuse_session(*opening, {Errc::denied, "sshd names no key for this session"});
     if (!query.auth_info.empty()) return open_by_key(opening, std::string(query.auth_info));
-    if (auto granted = open_by_source(*opening); !granted)
-        return refuse_session(*opening, granted.error());
+    if (auto granted = open_by_source(*opening); !granted) return refuse_session(*opening, granted.error());
     make_home_then_finish(opening);
 }
 
@@ -88,7 +87,7 @@ Outcome<void> LoginService::open_by_source(Opening& opening) {
     } else {
         auto found = source == SessionSource::delegated ? find_delegated(uid) : find_of_session(*holder, uid);
         if (!found) return std::unexpected(found.error());
-        credential = *std::move(found);
+        if (!found->chain.empty()) credential = *std::move(found);
     }
     auto grant = check_action(opening.login, *holder, credential ? Action::login : Action::su);
     if (!grant) return std::unexpected(grant.error());
@@ -119,8 +118,8 @@ void LoginService::make_home_then_finish(const std::shared_ptr<Opening>& opening
 
 void LoginService::finish(Opening& opening) {
     // again: another session may have been opened while the home was made
-    if (auto room = check_sessions(opening.login, parts_.sessions.count(opening.grant.uid),
-                                   opening.grant.limits);
+    if (auto room =
+            check_sessions(opening.login, parts_.sessions.count(opening.grant.uid), opening.grant.limits);
         !room)
         return refuse_session(opening, room.error());
     const auto id = record(opening);
@@ -133,13 +132,14 @@ void LoginService::finish(Opening& opening) {
     audit.permit = true;
     audit.session = *id;
     parts_.audit.record(audit);
-    log(Level::info, "session opened",
-        {{"user", opening.login},
-         {"uid", std::to_string(opening.grant.uid)},
-         {"service", opening.service},
-         {"rhost", opening.remote},
-         {"serial", opening.credential.serial},
-         {"session", std::to_string(*id)}});
+    if (!parts_.audit.is_in_journal())
+        log(Level::info, "session opened",
+            {{"user", opening.login},
+             {"uid", std::to_string(opening.grant.uid)},
+             {"service", opening.service},
+             {"rhost", opening.remote},
+             {"serial", opening.credential.serial},
+             {"session", std::to_string(*id)}});
     reply_granted(opening, *id);
 }
 
@@ -171,8 +171,10 @@ void LoginService::reply_granted(const Opening& opening, uint64_t id) {
     reply.home = home;
     reply.vo = opening.home.vo;
     reply.user = opening.home.user;
-    if (limits.has(Limit::memory)) reply.memory = limits[Limit::memory] * kMebibyte;
-    if (limits.has(Limit::processes)) reply.processes = limits[Limit::processes];
+    // a user manager has no scope, and logind refuses limits for one that it does not make
+    const bool scoped = source_of(opening.service) != SessionSource::session;
+    if (scoped && limits.has(Limit::memory)) reply.memory = limits[Limit::memory] * kMebibyte;
+    if (scoped && limits.has(Limit::processes)) reply.processes = limits[Limit::processes];
     opening.reply(reply);
 }
 

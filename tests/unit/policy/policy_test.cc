@@ -222,6 +222,9 @@ TEST_CASE("a limit that no action of its rule would hold is refused") {
     CHECK_THAT(refusal_of("- allow: submit\n  limits: {sessions: 4}"),
                ContainsSubstring("'sessions' on a rule that allows login or su"));
     CHECK(parse_policy("- allow: [login, submit]\n  limits: {sessions: 4, jobs: 4}", "p"));
+    CHECK(parse_policy("- allow: login\n  limits: {memory: 4G, processes: 100, cpus: 2}", "p"));
+    CHECK_THAT(refusal_of("- allow: pty\n  limits: {memory: 4G}"),
+               ContainsSubstring("'memory' on a rule that allows login, su, submit, checkpoint or migrate"));
 }
 
 TEST_CASE("a policy that is too much is refused") {

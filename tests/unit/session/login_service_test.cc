@@ -55,15 +55,16 @@ struct Fixture : VerifyingNode {
     Answer ask_keys(const std::string& login, uint32_t asked_uid, std::string_view type,
                     const std::string& blob) {
         return wait([&](const std::shared_ptr<Answer>& answer) {
-            service->answer_keys({login, asked_uid, type, blob, "192.0.2.7"}, [answer](const KeysReply& reply) {
-                *answer = {reply.answer.verdict,
-                           std::string(reply.answer.reason),
-                           std::string(reply.line),
-                           "",
-                           "",
-                           0,
-                           true};
-            });
+            service->answer_keys({login, asked_uid, type, blob, "192.0.2.7"},
+                                 [answer](const KeysReply& reply) {
+                                     *answer = {reply.answer.verdict,
+                                                std::string(reply.answer.reason),
+                                                std::string(reply.line),
+                                                "",
+                                                "",
+                                                0,
+                                                true};
+                                 });
         });
     }
     Answer open(std::string_view service_name, const std::string& auth,
@@ -211,6 +212,41 @@ TEST_CASE_METHOD(Fixture, "what runs unattended needs a delegated credential") {
     const Answer manager = open("systemd-user", "");
     REQUIRE(manager.verdict == Verdict::permit);
     CHECK_THAT(manager.chain, ContainsSubstring("BEGIN CERTIFICATE"));
+}
+
+TEST_CASE_METHOD(Fixture, "a user manager beside a session without a credential has none, and needs su") {
+    allow("su");
+    REQUIRE(open("su", "").verdict == Verdict::permit);
+    const Answer manager = open("systemd-user", "");
+    REQUIRE(manager.verdict == Verdict::permit);
+    CHECK(manager.chain.empty());
+    allow("login");
+    CHECK(open("systemd-user", "").verdict == Verdict::deny);
+}
+
+TEST_CASE_METHOD(Fixture, "limits go to what has a scope, not to the user manager") {
+    config.policy =
+        must(parse_policy("- {allow: [login], limits: {memory: 3G, processes: 20}}", "node policy"));
+    struct Told {
+        uint64_t memory = 0, processes = 0;
+        bool there = false;
+    };
+    const auto limits_of = [&](std::string_view name, const std::string& auth) {
+        const auto told = std::make_shared<Told>();
+        PamCaller caller{getpid(), 0, UniqueFd(pidfd_open(getpid(), 0))};
+        service->open_session(
+            {"user1@physics", name, "", "", auth}, std::move(caller),
+            [told](const SessionReply& reply) { *told = {reply.memory, reply.processes, true}; });
+        for (int i = 0; i < 200 && !told->there; ++i) sd_event_run(loop.get(), 50'000);
+        REQUIRE(told->there);
+        return *told;
+    };
+    const Told session = limits_of("sshd", auth_info());
+    CHECK(session.memory == 3ull << 30);
+    CHECK(session.processes == 20);
+    const Told manager = limits_of("systemd-user", "");
+    CHECK(manager.memory == 0);
+    CHECK(manager.processes == 0);
 }
 
 TEST_CASE_METHOD(Fixture, "a VO that is given up while the verifier works lets nobody in") {
