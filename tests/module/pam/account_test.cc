@@ -56,6 +56,7 @@ TEST_CASE("names outside the accepted VOs go by: no socket, no key, no connectio
         CHECK(in_child([=]() -> std::string {
                   PamHandle pam(user);
                   EXPECT(forbid_sockets_and_keys());
+                  EXPECT(pam.authenticate() == PAM_SUCCESS);
                   EXPECT(pam.account() == PAM_SUCCESS);
                   EXPECT(pam.open() == PAM_SUCCESS);
                   EXPECT(pam.close() == PAM_SUCCESS);

@@ -30,7 +30,9 @@ void write_file(const std::string& path, const std::string& text, mode_t mode) {
 void write_stack(const char* name, const std::string& session, const char* argument = "",
                  const char* module = PAM_XOS_MODULE) {
     const std::string xos = std::string("required ") + module + " " + argument + "\n";
-    std::string text = "account required pam_permit.so\naccount " + xos;
+    std::string text = std::string("auth [success=done default=ignore] ") + module + "\nauth required " +
+                       (std::string_view(name) == "proof" ? "pam_deny.so\n" : "pam_permit.so\n");
+    text += "account required pam_permit.so\naccount " + xos;
     text += "session required pam_permit.so\n";
     for (size_t at = 0; at < session.size();) {
         const size_t end = session.find('\n', at);
@@ -71,6 +73,8 @@ std::string enter_node() {
     write_stack("plain", "xos\n");
     write_stack("errno", "xos\n", PAM_XOS_MODULE, ERRNO_PROBE);
     write_stack("debug", "xos\n", "debug");
+    write_stack("limits", "xos\noptional " LIMITS_PROBE "\n");
+    write_stack("proof", "xos\n");
     write_stack("keyinit-first", "optional pam_keyinit.so force revoke\nxos\n");
     write_stack("keyinit-last", "xos\noptional pam_keyinit.so force revoke\n");
     write_passwd();

@@ -30,6 +30,7 @@ class PamHandle {
     PamHandle& operator=(const PamHandle&) = delete;
 
     pam_handle_t* get() const { return pamh_; }
+    int authenticate() { return status_ = pam_authenticate(pamh_, PAM_SILENT); }
     int account() { return status_ = pam_acct_mgmt(pamh_, PAM_SILENT); }
     int open() { return status_ = pam_open_session(pamh_, PAM_SILENT); }
     int close() { return status_ = pam_close_session(pamh_, PAM_SILENT); }

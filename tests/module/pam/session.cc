@@ -14,13 +14,20 @@ StandIn::Handler grants(const Grant& grant) {
     return [=](const Request& request) {
         if (std::get_if<AccountQuery>(&request)) return encode(AccountReply{{Verdict::permit, ""}});
         if (std::get_if<CloseSession>(&request)) return encode(CloseReply{{Verdict::permit, ""}});
+        if (std::get_if<NoteKeys>(&request)) return encode(NoteReply{{grant.noted, "no such session"}});
+        if (const auto* query = std::get_if<AuthenticateQuery>(&request)) {
+            const bool same = query->login == "user1@physics" && query->chain == grant.chain;
+            return encode(AuthenticateReply{{same ? Verdict::permit : Verdict::deny, "another chain"}});
+        }
         return encode(SessionReply{{Verdict::permit, ""},
                                    kSession,
                                    grant.chain,
                                    grant.expires,
                                    "/home/xos/user1",
                                    "physics",
-                                   grant.user});
+                                   grant.user,
+                                   grant.memory,
+                                   grant.processes});
     };
 }
 

@@ -16,11 +16,13 @@ struct Grant {
     std::string chain;
     int64_t expires = 0;
     std::string user = "user1";
+    uint64_t memory = 0, processes = 0;
+    xos::Verdict noted = xos::Verdict::permit;  // the answer to NoteKeys
 };
 
 // A chain as long as one with a proxy in it, good for an hour.
 Grant credential();
-// Permits every account, session and close.
+// Permits every account, session and close, and who authenticates with the chain of grant.
 StandIn::Handler grants(const Grant& grant);
 
 key_serial_t session_keyring();  // of the calling process

@@ -81,6 +81,7 @@ void StandIn::answer_one(int fd, const Handler& handler) const {
         record_->closed = close_session->session;
         record_->closes++;
     }
+    if (const auto* keys = std::get_if<xos::NoteKeys>(&*request)) record_->credential = keys->credential;
     if (std::get_if<xos::OpenSession>(&*request)) {
         std::memcpy(record_->open, buffer.data(), buffer.size());
         record_->open_size = buffer.size();
@@ -100,5 +101,11 @@ Bytes encode(const xos::SessionReply& reply) {
     return encode_any(reply);
 }
 Bytes encode(const xos::CloseReply& reply) {
+    return encode_any(reply);
+}
+Bytes encode(const xos::AuthenticateReply& reply) {
+    return encode_any(reply);
+}
+Bytes encode(const xos::NoteReply& reply) {
     return encode_any(reply);
 }

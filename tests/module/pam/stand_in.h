@@ -26,11 +26,13 @@ class StandIn {
     unsigned closes() const { return record_->closes; }          // CloseSession requests
     uint64_t closed_session() const { return record_->closed; }  // of the last one
     Bytes last_open() const;                                     // the last OpenSession request as it came
+    int32_t noted_credential() const { return record_->credential; }  // of the last NoteKeys
 
   private:
     struct Record {
         std::atomic<unsigned> connections, closes;
         std::atomic<uint64_t> closed;
+        std::atomic<int32_t> credential;
         std::atomic<size_t> open_size;
         std::byte open[xos::kRequestMax];
     };
@@ -44,3 +46,5 @@ class StandIn {
 Bytes encode(const xos::AccountReply& reply);
 Bytes encode(const xos::SessionReply& reply);
 Bytes encode(const xos::CloseReply& reply);
+Bytes encode(const xos::AuthenticateReply& reply);
+Bytes encode(const xos::NoteReply& reply);

@@ -101,6 +101,10 @@ struct DaemonFixture : Fixture {
         REQUIRE(daemon.trust->load());
         daemon.sessions = std::make_unique<SessionStore>(*daemon.database, loop);
         REQUIRE(daemon.sessions->load());
+        daemon.audit =
+            std::make_unique<AuditLog>(AuditLog::Options{.path = dir.path / "audit.log", .journal = ""});
+        daemon.supervisor = std::make_unique<SessionSupervisor>(
+            SessionSupervisor::Parts{loop, daemon.config, *daemon.trust, *daemon.sessions, *daemon.audit});
         daemon.accounts = std::make_unique<AccountService>(AccountService::Parts{
             loop, *daemon.database, daemon.config, *daemon.trust, *daemon.ledger, *daemon.sessions});
         server = must(ControlServer::start(loop, path + "2"));
@@ -242,6 +246,11 @@ TEST_CASE_METHOD(DaemonFixture, "everybody may ask what is no secret, and sees t
     CHECK_THAT(ask("org.xtreemos.Session.ListSessions", JsonObject().build(), kUidMin + 1),
                ContainsSubstring("user1@physics"));
     CHECK_THAT(ask("org.xtreemos.Session.ListSessions"), ContainsSubstring("user1@physics"));
+    const Json own = JsonObject().set("session", Json::integer(1)).build();
+    CHECK_THAT(ask("org.xtreemos.Session.ShowSession", own, kTestUid), ContainsSubstring(R"("not-found")"));
+    CHECK_THAT(ask("org.xtreemos.Session.EndSession", own, kTestUid), ContainsSubstring(R"("not-found")"));
+    CHECK_THAT(ask("org.xtreemos.Session.ShowSession", own, kUidMin + 1), ContainsSubstring("user1@physics"));
+    CHECK_THAT(ask("org.xtreemos.Session.ShowSession"), ContainsSubstring("InvalidParameter"));
 }
 
 TEST_CASE_METHOD(DaemonFixture, "accounts are everybody's to list, root's to purge") {

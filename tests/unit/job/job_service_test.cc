@@ -151,8 +151,8 @@ TEST_CASE_METHOD(Fixture, "a job whose limit this node cannot hold is refused, a
     config.policy = must(parse_policy("- {allow: all, limits: {memory: 1G}}", "node policy"));
     const auto refused = run("true");
     REQUIRE_FALSE(refused);
-    CHECK_THAT(refused.error().message, ContainsSubstring("limits your jobs to memory 1G") &&
-                                            ContainsSubstring("no memory controller"));
+    CHECK_THAT(refused.error().message,
+               ContainsSubstring("limits you to memory 1G") && ContainsSubstring("no memory controller"));
     CHECK(jobs().list(0, true).empty());
 }
 

@@ -35,8 +35,8 @@ bool refused(const auto& message) {
 }
 
 const std::string kBigKey(kKeyBlobMax, 'A');
-const KeysQuery kQuery{"user1@physics", 0x70000001, "ssh-ed25519-cert-v01@openssh.com", "AAAA+/9=",
-                       "2001:db8::1"};
+const KeysQuery kQuery{"user1@physics", 0x70000001, "ssh-ed25519-cert-v01@openssh.com",
+                       "AAAA+/9=", "2001:db8::1"};
 const OpenSession kOpen{"user1@physics", "sshd", "2001:db8::1", "/dev/pts/3", "publickey ssh-ed25519 AAAA"};
 const SessionReply kSession{{Verdict::permit, ""},
                             7,
@@ -47,8 +47,7 @@ const SessionReply kSession{{Verdict::permit, ""},
                             "user1",
                             1ull << 33,
                             200};
-const AuthenticateQuery kAuthenticate{"user1@physics", "sudo", "",
-                                      "-----BEGIN CERTIFICATE-----\nAA==\n"};
+const AuthenticateQuery kAuthenticate{"user1@physics", "sudo", "", "-----BEGIN CERTIFICATE-----\nAA==\n"};
 
 }  // namespace
 

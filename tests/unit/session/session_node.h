@@ -21,13 +21,23 @@
 
 namespace xos::test {
 
-// A process that runs body, in a process group of its own, until it is ended.
+// A process that has run body and lives until it is ended.
 class SessionProcess {
   public:
-    explicit SessionProcess(const std::function<void()>& body = [] {}) : pid_(fork()) {
-        if (pid_ != 0) return;
+    explicit SessionProcess(const std::function<void()>& body = [] {}) {
+        int ends[2];
+        REQUIRE(pipe(ends) == 0);
+        pid_ = fork();
+        if (pid_ != 0) {  // nobody signals it before it is ready
+            char byte;
+            close(ends[1]);
+            REQUIRE(read(ends[0], &byte, 1) == 1);
+            close(ends[0]);
+            return;
+        }
         signal(SIGTERM, SIG_DFL);
         body();
+        (void)!write(ends[1], "x", 1);
         for (;;) pause();
     }
     ~SessionProcess() { end(); }
@@ -53,7 +63,7 @@ class SessionProcess {
     UniqueFd pidfd() const { return UniqueFd(pidfd_open(pid_, 0)); }
 
   private:
-    pid_t pid_;
+    pid_t pid_ = -1;
 };
 
 struct SessionNode : NodeState {

@@ -24,7 +24,7 @@ pid_t start_leftover(UniqueFd& told, bool deaf = false) {
     told.reset(ends[0]);
     const pid_t pid = fork();
     if (pid == 0) {
-        if (deaf) signal(SIGTERM, SIG_IGN);
+        signal(SIGTERM, deaf ? SIG_IGN : SIG_DFL);  // not the test program's
         (void)!write(ends[1], "x", 1);
         for (;;) pause();
     }
@@ -71,7 +71,10 @@ TEST_CASE_METHOD(SessionNode, "a session inside another one of the same user sta
 TEST_CASE_METHOD(SessionNode, "what must not go on is ended, whatever it does about SIGTERM") {
     SessionProcess process([] { signal(SIGTERM, SIG_IGN); });
     const uint64_t id = open(process);
-    REQUIRE(run_until([&] { return read_file(compose("/proc/{}/status", process.pid()), 8192)->contains("SigIgn:\t0000000000004000"); }));
+    REQUIRE(run_until([&] {
+        return read_file(compose("/proc/{}/status", process.pid()), 8192)
+            ->contains("SigIgn:\t0000000000004000");
+    }));
     std::string reason;
     SECTION("its member is removed") {
         physics.bundle.members[0].name = "user2";
@@ -100,7 +103,8 @@ TEST_CASE_METHOD(SessionNode, "the key of a session that ends is revoked, and no
     const uint64_t id = open(process);
     const std::string chain = sessions.find(id)->chain;
     const auto make = [&](const std::string& payload) {
-        const key_serial_t key = add_key("user", compose("x{}", payload).c_str(), payload.data(), payload.size(), ring);
+        const key_serial_t key =
+            add_key("user", compose("x{}", payload).c_str(), payload.data(), payload.size(), ring);
         REQUIRE(key > 0);
         return key;
     };

@@ -170,3 +170,22 @@ TEST_CASE("VOMS proxies are let in for the VOs that the owner lists") {
     CHECK_THAT(refusal_of("voms: {all: yes}"), ContainsSubstring("expected one of accept"));
     CHECK_THAT(refusal_of("voms: yes"), ContainsSubstring("expected a map"));
 }
+
+TEST_CASE("what becomes of sessions is the owner's word") {
+    const auto read = [](const char* text) {
+        const auto config = parse_node_config(text, "node.yaml");
+        REQUIRE(config);
+        return config->sessions;
+    };
+    CHECK(read("home: /h").at_expiry == AtExpiry::stop_jobs);
+    CHECK(read("home: /h").leftovers == Leftovers::keep);
+    CHECK(read("home: /h").warn == std::chrono::minutes(10));
+    CHECK(read("sessions: {at-expiry: end, leftovers: warn, warn: 0s}").at_expiry == AtExpiry::end);
+    CHECK(read("sessions: {at-expiry: keep}").at_expiry == AtExpiry::keep);
+    CHECK(read("sessions: {leftovers: end}").leftovers == Leftovers::end);
+    CHECK(read("sessions: {warn: 24h}").warn == std::chrono::hours(24));
+    CHECK_THAT(refusal_of("sessions: {at-expiry: stop}"), ContainsSubstring("keep, stop-jobs or end"));
+    CHECK_THAT(refusal_of("sessions: {leftovers: kill}"), ContainsSubstring("keep, warn or end"));
+    CHECK_THAT(refusal_of("sessions: {warn: 25h}"), ContainsSubstring("at most 24h"));
+    CHECK_THAT(refusal_of("sessions: {left: keep}"), ContainsSubstring("expected one of at-expiry"));
+}
