@@ -82,7 +82,9 @@ Outcome<int> end_session(const std::string& id) {
 
 void add_session_commands(CommandTable& table) {
     const auto json = std::make_shared<bool>(false);
-    table.add("session list", "List the sessions of VO users on this node", [json] { return list_sessions(*json); })
+    table
+        .add("session list", "List the sessions of VO users on this node",
+             [json] { return list_sessions(*json); })
         .flag("--json", *json, "one JSON object a line; times are seconds since 1970");
     const auto shown = std::make_shared<std::string>();
     table.add("session show", "Show one session and its processes", [shown] { return show_session(*shown); })

@@ -12,7 +12,14 @@ namespace {
 
 constexpr uint32_t kMagic = 0x50534f58;  // "XOSP" on the wire
 
-enum class Kind : uint16_t { keys_query = 1, account = 2, open_session = 3, close_session = 4, authenticate = 5, note_keys = 6 };
+enum class Kind : uint16_t {
+    keys_query = 1,
+    account = 2,
+    open_session = 3,
+    close_session = 4,
+    authenticate = 5,
+    note_keys = 6
+};
 
 static_assert(kReplyMax >= kAuthorizedKeyMax + kReasonMax + 64, "every reply fits in a buffer of kReplyMax");
 

@@ -52,9 +52,9 @@ inline constexpr size_t kReplyMax = kChainMax + kHomeMax + kReasonMax + 1024;
 // May this key log in? Asked by sshd's AuthorizedKeysCommand, before possession of the key is proved.
 struct KeysQuery {
     std::string_view login;
-    uint32_t uid = 0;           // what sshd holds for the login name: it must be the certified one
-    std::string_view key_type;  // as in an authorized_keys line
-    std::string_view key;       // the public key or certificate, base64
+    uint32_t uid = 0;                   // what sshd holds for the login name: it must be the certified one
+    std::string_view key_type;          // as in an authorized_keys line
+    std::string_view key;               // the public key or certificate, base64
     std::string_view remote_host = {};  // the client's address, as sshd says; may be empty
 };
 
@@ -93,8 +93,7 @@ struct NoteKeys {
     int32_t credential = 0;  // 0: the session has none
 };
 
-using Request =
-    std::variant<KeysQuery, AccountQuery, OpenSession, CloseSession, AuthenticateQuery, NoteKeys>;
+using Request = std::variant<KeysQuery, AccountQuery, OpenSession, CloseSession, AuthenticateQuery, NoteKeys>;
 
 // Replies. reason is for the log: printable ASCII with blanks; empty with permit only.
 enum class Verdict : uint8_t {

@@ -172,7 +172,8 @@ Outcome<NodeConfig> parse_node_config(std::string_view text, std::string_view pa
     if (!root) return std::unexpected(root.error());
     if (root->IsNull()) return config;
     if (auto keys = check_keys(
-            path, *root, {"policy", "home", "shell", "accounts", "manage-sshd", "bundles", "node", "sessions", "voms"});
+            path, *root,
+            {"policy", "home", "shell", "accounts", "manage-sshd", "bundles", "node", "sessions", "voms"});
         !keys)
         return std::unexpected(keys.error());
     if (auto home = read_path(path, (*root)["home"], config.home_root); !home)

@@ -94,8 +94,9 @@ const sd_varlink_interface xos_interface_session = {
                 SD_VARLINK_SYMBOL_COMMENT(
                     "One session and its processes; none where it runs inside another session of its user."),
                 &vl_method_ShowSession,
-                SD_VARLINK_SYMBOL_COMMENT("Revokes its credential and ends its processes: SIGTERM, after five "
-                                          "seconds SIGKILL. Answers at once."),
+                SD_VARLINK_SYMBOL_COMMENT(
+                    "Revokes its credential and ends its processes: SIGTERM, after five "
+                    "seconds SIGKILL. Answers at once."),
                 &vl_method_EndSession, NULL},
 };
 

@@ -74,9 +74,10 @@ Outcome<ControlReply> end(Daemon& daemon, const Caller& caller, const Json& para
 
 Outcome<void> bind_session_methods(ControlServer& server, Daemon& daemon) {
     if (auto added = server.add_interface(&xos_interface_session); !added) return added;
-    auto bound = server.bind(
-        "org.xtreemos.Session.ListSessions",
-        [&daemon](const Caller& caller, const Json&, const Respond& respond) { respond(list(daemon, caller)); });
+    auto bound = server.bind("org.xtreemos.Session.ListSessions",
+                             [&daemon](const Caller& caller, const Json&, const Respond& respond) {
+                                 respond(list(daemon, caller));
+                             });
     if (!bound) return bound;
     bound = server.bind("org.xtreemos.Session.ShowSession",
                         [&daemon](const Caller& caller, const Json& parameters, const Respond& respond) {

@@ -133,7 +133,7 @@ bool is_home_made(const Home& home) {
 
 bool is_on_local_disk(const std::string& path) {
     // linux/magic.h; f_type is signed on some machines
-    constexpr uint32_t kLocal[] = {EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC,   BTRFS_SUPER_MAGIC,
+    constexpr uint32_t kLocal[] = {EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC,  BTRFS_SUPER_MAGIC,
                                    TMPFS_MAGIC,      F2FS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC};
     struct statfs fs{};
     return statfs(path.c_str(), &fs) == 0 && std::ranges::contains(kLocal, static_cast<uint32_t>(fs.f_type));

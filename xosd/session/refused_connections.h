@@ -16,7 +16,8 @@
 
 namespace xos {
 
-inline constexpr std::chrono::seconds kRefusalGrace{2};  // for sshd to end by itself, and to end after SIGTERM
+inline constexpr std::chrono::seconds kRefusalGrace{
+    2};  // for sshd to end by itself, and to end after SIGTERM
 
 class RefusedConnections {
   public:

@@ -18,12 +18,12 @@ void Authentications::note(pid_t pid, uint64_t start_time, std::string login, Se
                            Time now) {
     std::erase_if(entries_, [now](const auto& entry) { return entry.second.until <= now; });
     if (entries_.size() >= kMost && !entries_.contains(pid)) return;  // its session has no credential then
-    entries_.insert_or_assign(
-        pid, Entry{start_time, std::move(login), std::move(credential), now + kLifetime});
+    entries_.insert_or_assign(pid,
+                              Entry{start_time, std::move(login), std::move(credential), now + kLifetime});
 }
 
-std::optional<SessionCredential> Authentications::take(pid_t pid, uint64_t start_time,
-                                                       std::string_view login, Time now) {
+std::optional<SessionCredential> Authentications::take(pid_t pid, uint64_t start_time, std::string_view login,
+                                                       Time now) {
     auto entry = entries_.extract(pid);
     if (!entry) return std::nullopt;
     Entry& noted = entry.mapped();

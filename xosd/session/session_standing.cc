@@ -10,8 +10,7 @@ std::optional<std::string> find_objection(const LoginSession& session, const Tru
                                           const Member* member) {
     if (vo == nullptr || member == nullptr || login_name(*member, *vo) != session.login)
         return session.login + " is no member of a VO that this node accepts any more";
-    if (vo->bundle.vo.dissolved)
-        return compose("VO {} was dissolved by its manager", vo->bundle.vo.name);
+    if (vo->bundle.vo.dissolved) return compose("VO {} was dissolved by its manager", vo->bundle.vo.name);
     if (member->suspended) return session.login + " is suspended";
     if (session.chain.empty()) return std::nullopt;
     if (vo->is_revoked(session.serial)) return compose("credential {} was revoked", session.serial);

@@ -11,9 +11,9 @@
 
 namespace xos {
 
-// Why it must end: its member is gone or suspended, its VO is gone or dissolved, its credential is revoked, by
-// its serial number, by the identity in it or with all of the member's. Nothing: it may go on. vo and member:
-// who has the session's uid now; nulls where nobody does.
+// Why it must end: its member is gone or suspended, its VO is gone or dissolved, its credential is revoked,
+// by its serial number, by the identity in it or with all of the member's. Nothing: it may go on. vo and
+// member: who has the session's uid now; nulls where nobody does.
 std::optional<std::string> find_objection(const LoginSession& session, const TrustedVo* vo,
                                           const Member* member);
 

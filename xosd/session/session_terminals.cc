@@ -37,8 +37,8 @@ int find_pts(pid_t pid) {
 }
 
 bool write_to(int pts, uint32_t uid, std::string_view text) {
-    const UniqueFd fd(open(compose("/dev/pts/{}", pts).c_str(),
-                           O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
+    const UniqueFd fd(
+        open(compose("/dev/pts/{}", pts).c_str(), O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
     struct stat st{};
     if (!fd || fstat(fd.get(), &st) != 0 || !S_ISCHR(st.st_mode) || st.st_uid != uid) return false;
     return write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());

@@ -1,7 +1,7 @@
 // What the verifier found, kept for the moments between sshd's questions about one key.
 //
-// Owns: the credentials of certificates that were verified a moment ago. Process: xosd. Trusts: the verifier's
-// answer for exactly the bytes that it was asked about: the same request, but for the time.
+// Owns: the credentials of certificates that were verified a moment ago. Process: xosd. Trusts: the
+// verifier's answer for exactly the bytes that it was asked about: the same request, but for the time.
 //
 // sshd asks about a key when the client offers it, when the client has signed, and once more through PAM: the
 // same certificate, checked against the same anchors. Only that the chain is sound is kept. Its dates, the

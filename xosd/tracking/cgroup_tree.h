@@ -29,7 +29,8 @@ struct CgroupBase {
     std::string jobs_path = {};  // in the v2 tree, as /proc/PID/cgroup shows it
     UniqueFd sessions = {};
     std::string sessions_path = {};
-    std::vector<std::string> controllers = {};  // usable for jobs and sessions; empty on a machine whose controllers are on v1
+    std::vector<std::string> controllers =
+        {};  // usable for jobs and sessions; empty on a machine whose controllers are on v1
 
     CgroupParent jobs_parent() const { return {jobs.get(), jobs_path}; }
     CgroupParent sessions_parent() const { return {sessions.get(), sessions_path}; }

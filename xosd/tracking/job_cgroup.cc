@@ -69,8 +69,7 @@ Outcome<JobCgroup> JobCgroup::open(const CgroupParent& parent, const std::string
     cgroup.name_ = name;
     cgroup.path_ = parent.path + "/" + name;
     cgroup.parent_.reset(fcntl(parent.fd, F_DUPFD_CLOEXEC, 0));
-    cgroup.directory_.reset(
-        openat(parent.fd, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+    cgroup.directory_.reset(openat(parent.fd, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
     if (!cgroup.directory_ && errno == ENOENT)
         return failure(Errc::not_found, "there is no cgroup {}", cgroup.path_);
     struct stat st{};

@@ -1,8 +1,8 @@
 // The cgroup of one job, or of one login session: who is in it belongs to that, and nobody else does.
 //
-// Owns: its directory, the one way to kill what is in it, its accounts of CPU time. Process: xosd, as root. Trusts:
-// the kernel; the job has no right to write to these files, but may have made cgroups below where that was
-// delegated.
+// Owns: its directory, the one way to kill what is in it, its accounts of CPU time. Process: xosd, as root.
+// Trusts: the kernel; the job has no right to write to these files, but may have made cgroups below where
+// that was delegated.
 #pragma once
 
 #include <systemd/sd-event.h>
