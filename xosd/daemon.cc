@@ -125,20 +125,19 @@ Outcome<std::unique_ptr<Daemon>> Daemon::start(EventLoop& loop, Options options)
     return daemon;
 }
 
-Outcome<void> Daemon::reload() {
+void Daemon::reload(AccountsPublication::Done done) {
     auto next = load_node_config(options.config_path);
     if (!next) {
         log(Level::error, "configuration not reloaded", {{"reason", next.error().message}});
-        return std::unexpected(next.error());
+        return done(std::unexpected(next.error()));
     }
     config = *std::move(next);
     trust->set_grace(config.bundles.grace);
     log(Level::notice, "configuration reloaded", {{"rules", std::to_string(config.policy.rules().size())}});
     trust->reopen();
-    trust->publication().note_all();
-    trust->publish([](const Outcome<void>&) {});
     supervisor->sweep();
-    return {};
+    trust->publication().note_all();
+    trust->publish(std::move(done));
 }
 
 // A machine may start by a clock that is wrong until the network is there.

@@ -39,7 +39,8 @@ class Daemon {
     static Outcome<std::unique_ptr<Daemon>> start(EventLoop& loop, Options options);
 
     // Reads the configuration again. A bad file changes nothing.
-    Outcome<void> reload();
+    // done is called when it is in force: in the accounts file and sshd's block, too.
+    void reload(AccountsPublication::Done done);
 
     EventLoop& loop;
     Options options;

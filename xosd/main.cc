@@ -57,7 +57,7 @@ int serve(const Arguments& arguments) {
     }
     auto term = loop->watch_signal(SIGTERM, [&] { loop->stop(0); });
     auto interrupt = loop->watch_signal(SIGINT, [&] { loop->stop(0); });
-    auto hangup = loop->watch_signal(SIGHUP, [&] { (void)(*daemon)->reload(); });
+    auto hangup = loop->watch_signal(SIGHUP, [&] { (*daemon)->reload([](const xos::Outcome<void>&) {}); });
     if (!term || !interrupt || !hangup) return 1;
     xos::log(xos::Level::notice, "xosd is ready",
              {{"version", xos::kVersion}, {"vos", std::to_string((*daemon)->trust->all().size())}});

@@ -14,7 +14,7 @@ OURS=(libnss-xos libpam-xos xosd xos-client)
 CLEAN=''
 machine_without_ours() {
   local name
-  vo_up node less
+  NODE_PACKAGES='' vo_up node less
   members user1
   bundle first
   locals_up

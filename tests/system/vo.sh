@@ -3,7 +3,8 @@
 #
 #   vo_up [node [PACKAGES]]   $VO, its authority, the desk (users user1, user2, thief) and the node; with "node" given,
 #                             authority and desk are one machine. The node has the local user local1.
-#                             PACKAGES, with commas, are Debian's that node and desk have besides.
+#                             PACKAGES, with commas, are Debian's that node and desk have besides; $NODE_PACKAGES, ours
+#                             that the node has: empty for a node without.
 #   members USER..            become members of $VO, in the group analysis
 #   bundle NAME               the VO's bundle of now: $TEST_DIR/NAME, on the node /root/NAME
 #   node_trusts NAME          takes that bundle for the first time, with the fingerprint
@@ -31,7 +32,8 @@ vo_up() {
     node_up authority --packages xos-cda,xos-client
     node_up desk --packages "xos-client,openssh-client$more"
   fi
-  node_up node --packages "xosd,libnss-xos,libpam-xos,xos-client$more"
+  local ours=${NODE_PACKAGES-xosd,libnss-xos,libpam-xos,xos-client}$more
+  node_up node --packages "${ours#,}"
   for user in user1 user2 thief; do on desk useradd -m -s /bin/bash $user; done
   on node useradd -m -s /bin/bash local1
   on "$AUTHORITY" xos vo create "$VO" >"$TEST_DIR/vo" || { _fail "the VO $VO is made" "xos vo create failed"; exit 1; }

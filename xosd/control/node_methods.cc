@@ -117,9 +117,10 @@ Outcome<void> bind_node_methods(ControlServer& server, Daemon& daemon) {
         "org.xtreemos.Node.Reload", [&daemon](const Caller& caller, const Json&, Respond respond) {
             if (caller.uid != 0)
                 return respond(failure(Errc::denied, "only root may reload the configuration"));
-            auto reloaded = daemon.reload();
-            if (!reloaded) return respond(std::unexpected(reloaded.error()));
-            respond(ControlReply{JsonObject().build(), {}});
+            daemon.reload([respond](const Outcome<void>& reloaded) {
+                if (!reloaded) return respond(std::unexpected(reloaded.error()));
+                respond(ControlReply{JsonObject().build(), {}});
+            });
         });
 }
 

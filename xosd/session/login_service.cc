@@ -28,6 +28,7 @@ void LoginService::check_key(std::string login, uint32_t uid, std::string key, C
     request.now = current_time();
     request.voms = voms_request(*holder->vo, parts_.config);
     const std::string digest = VerdictCache::digest_of(request);
+    if (digest.empty()) return done(failure(Errc::denied, "the certificate is too large"), nullptr);
     if (const auto* known = verdicts_.find(digest, std::chrono::steady_clock::now()))
         return verified(login, uid, *known, done);
     std::vector<Asker>& askers = asking_[digest];
