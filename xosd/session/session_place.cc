@@ -79,11 +79,11 @@ Outcome<void> SessionSupervisor::admit(uint64_t id, const Limits& limits) {
     auto made = JobCgroup::make(parts_.cgroups->sessions_parent(), session_name(id));
     if (!made) return std::unexpected(made.error());
     auto cgroup = std::make_unique<JobCgroup>(*std::move(made));
-    const pid_t pid = session->pid;
-    if (auto held = hold_limits(*cgroup, limits); !held) return held;
     const JobCgroup& taken = *cgroup;
+    // first of all, so that it is removed with the session whatever fails
     if (auto done = take_cgroup(id, std::move(cgroup), true, true); !done) return done;
-    return taken.add(pid);
+    if (auto held = hold_limits(taken, limits); !held) return held;
+    return taken.add(session->pid);
 }
 
 Outcome<void> SessionSupervisor::take_cgroup(uint64_t id, std::unique_ptr<JobCgroup> cgroup, bool own,

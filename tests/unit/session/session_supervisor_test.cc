@@ -52,6 +52,24 @@ TEST_CASE_METHOD(SessionNode, "a session's processes are in a cgroup of its own,
     CHECK_THAT(audited(), ContainsSubstring(R"("event":"session-end")"));
 }
 
+TEST_CASE_METHOD(SessionNode, "a session whose limits the kernel does not take leaves no cgroup") {
+    SessionProcess process;
+    LoginSession session;
+    session.login = "user1@physics";
+    session.uid = uid;
+    session.service = "su";
+    session.opened = now_seconds();
+    const uint64_t id = must(sessions.open(std::move(session), process.pid(), process.pidfd()));
+    Limits limits;
+    limits[Limit::memory] = 512;  // there is no memory controller in these cgroups
+    CHECK_FALSE(supervisor->admit(id, limits));
+    CHECK(read_cgroup_of(process.pid()).value().find(cgroup_name) == std::string::npos);
+    sessions.close(id, "refused");
+    process.end();
+    REQUIRE(run_until([&] { return records() == 0; }));
+    CHECK_FALSE(has_cgroup(id));
+}
+
 TEST_CASE_METHOD(SessionNode, "a session inside another one of the same user stays there") {
     SessionProcess process;
     const uint64_t outer = open(process);
