@@ -1,6 +1,5 @@
 #include "xosd/session/session_place.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 
 #include "common/log.h"
 #include "xosd/job/job_limits.h"
+#include "xosd/tracking/cgroup_file.h"
 
 namespace xos {
 namespace {
@@ -171,13 +171,12 @@ void SessionSupervisor::recover() {
             adopt(id, JobCgroup::open(parts_.cgroups->sessions_parent(), session_name(id)), true);
         cgroup_changed(id);
     }
-    const UniqueFd copy(openat(parts_.cgroups->sessions.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    const std::unique_ptr<DIR, int (*)(DIR*)> entries(copy ? fdopendir(dup(copy.get())) : nullptr, closedir);
-    for (const dirent* entry = entries ? readdir(entries.get()) : nullptr; entry != nullptr;
-         entry = readdir(entries.get())) {
-        const auto id = parse_session_name(entry->d_name);
+    const auto left = list_cgroups(parts_.cgroups->sessions.get());
+    if (!left) log(Level::error, "left-over sessions not looked for", {{"reason", left.error().message}});
+    for (const std::string& name : left.value_or(std::vector<std::string>())) {
+        const auto id = parse_session_name(name);
         if (!id || places_.contains(*id)) continue;
-        adopt(*id, JobCgroup::open(parts_.cgroups->sessions_parent(), entry->d_name), true);
+        adopt(*id, JobCgroup::open(parts_.cgroups->sessions_parent(), name), true);
         places_.at(*id).held = false;
         cgroup_changed(*id);
     }

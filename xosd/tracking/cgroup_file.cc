@@ -1,9 +1,11 @@
 #include "xosd/tracking/cgroup_file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <array>
+#include <memory>
 
 #include "libxos/unique_fd.h"
 
@@ -33,6 +35,20 @@ Outcome<std::string> read_cgroup_file(int directory, const char* name) {
         text.append(buffer.data(), static_cast<size_t>(n));
     }
     return failure(Errc::invalid, "the cgroup's {} is too long", name);
+}
+
+Outcome<std::vector<std::string>> list_cgroups(int directory) {
+    const int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (copy < 0) return failure_errno(errno, "cannot list a cgroup");
+    const std::unique_ptr<DIR, int (*)(DIR*)> entries(fdopendir(copy), closedir);
+    if (!entries) {
+        close(copy);
+        return failure_errno(errno, "cannot list a cgroup");
+    }
+    std::vector<std::string> names;
+    while (const dirent* entry = readdir(entries.get()))
+        if (entry->d_type == DT_DIR && entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+    return names;
 }
 
 Outcome<void> write_cgroup_file(int directory, const char* name, std::string_view value) {

@@ -5,6 +5,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/failure.h"
 
@@ -12,6 +13,8 @@ namespace xos {
 
 // Errc::not_found: no such file (the controller is not enabled) or the cgroup was removed.
 Outcome<std::string> read_cgroup_file(int directory, const char* name);
+// The names of the cgroups right below.
+Outcome<std::vector<std::string>> list_cgroups(int directory);
 Outcome<void> write_cgroup_file(int directory, const char* name, std::string_view value);
 
 }  // namespace xos

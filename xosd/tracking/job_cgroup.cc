@@ -1,6 +1,5 @@
 #include "xosd/tracking/job_cgroup.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
@@ -31,22 +30,16 @@ bool is_cgroup_name(std::string_view name) {
 
 Outcome<void> remove_below(int directory, int depth) {
     if (depth > kDepthMax) return failure(Errc::invalid, "the cgroups below a job are nested too deeply");
-    const int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (copy < 0) return failure_errno(errno, "cannot list a cgroup");
-    const std::unique_ptr<DIR, int (*)(DIR*)> entries(fdopendir(copy), closedir);
-    if (!entries) {
-        close(copy);
-        return failure_errno(errno, "cannot list a cgroup");
-    }
-    while (const dirent* entry = readdir(entries.get())) {
-        if (entry->d_type != DT_DIR || entry->d_name[0] == '.') continue;
+    const auto names = list_cgroups(directory);
+    if (!names) return std::unexpected(names.error());
+    for (const std::string& name : *names) {
         const UniqueFd child(
-            openat(directory, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+            openat(directory, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
         if (child) {
             if (auto removed = remove_below(child.get(), depth + 1); !removed) return removed;
         }
-        if (unlinkat(directory, entry->d_name, AT_REMOVEDIR) != 0 && errno != ENOENT)
-            return failure_errno(errno, "cannot remove the cgroup {}", entry->d_name);
+        if (unlinkat(directory, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
+            return failure_errno(errno, "cannot remove the cgroup {}", name);
     }
     return {};
 }
@@ -86,16 +79,10 @@ void collect_members(int directory, int depth, size_t max, std::vector<pid_t>& i
     if (!text || depth > kDepthMax) return;
     std::istringstream lines(*text);
     for (pid_t pid = 0; into.size() < max && lines >> pid;) into.push_back(pid);
-    const int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const std::unique_ptr<DIR, int (*)(DIR*)> entries(copy < 0 ? nullptr : fdopendir(copy), closedir);
-    if (!entries) {
-        if (copy >= 0) close(copy);
-        return;
-    }
-    while (const dirent* entry = readdir(entries.get())) {
-        if (entry->d_type != DT_DIR || entry->d_name[0] == '.' || into.size() >= max) continue;
+    const auto names = list_cgroups(directory);
+    for (size_t i = 0; names && i < names->size() && into.size() < max; ++i) {
         const UniqueFd child(
-            openat(directory, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+            openat(directory, (*names)[i].c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
         if (child) collect_members(child.get(), depth + 1, max, into);
     }
 }
