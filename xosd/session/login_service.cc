@@ -53,12 +53,14 @@ void LoginService::verified(const std::string& login, uint32_t uid, const Verifi
     if (vo == nullptr) return done(failure(Errc::denied, "{} is no longer accepted", login), nullptr);
     auto grant = check_login(*vo, parts_.config, name->user, uid, credential, current_time());
     if (grant)
-        if (auto room = check_sessions(login, parts_.sessions.count(uid), grant->limits); !room)
-            grant = std::unexpected(room.error());
-    if (grant)
-        if (auto held = parts_.supervisor.check_limits(grant->limits); !held)
-            grant = std::unexpected(held.error());
+        if (auto room = check_room(login, *grant); !room) grant = std::unexpected(room.error());
     done(std::move(grant), &credential);
+}
+
+// May there be one more session of this member, and can this node hold its limits?
+Outcome<void> LoginService::check_room(const std::string& login, const LoginGrant& grant) const {
+    if (auto room = check_sessions(login, parts_.sessions.count(grant.uid), grant.limits); !room) return room;
+    return parts_.supervisor.check_limits(grant.limits);
 }
 
 void LoginService::answer_keys(const KeysQuery& query, std::function<void(const KeysReply&)> reply) {
@@ -169,9 +171,7 @@ Outcome<LoginGrant> LoginService::check_action(const std::string& login, const H
     grant.member = holder.member;
     grant.uid = holder.vo->uid_of(*holder.member);
     grant.limits = answer.limits;
-    if (auto room = check_sessions(login, parts_.sessions.count(grant.uid), grant.limits); !room)
-        return std::unexpected(room.error());
-    if (auto held = parts_.supervisor.check_limits(grant.limits); !held) return std::unexpected(held.error());
+    if (auto room = check_room(login, grant); !room) return std::unexpected(room.error());
     return grant;
 }
 

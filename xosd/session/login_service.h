@@ -67,6 +67,7 @@ class LoginService : public PamHandler {
     void check_key(std::string login, uint32_t uid, std::string key, Checked done);
     void verified(const std::string& login, uint32_t uid, const VerifiedCredential& credential,
                   const Checked& done) const;
+    Outcome<void> check_room(const std::string& login, const LoginGrant& grant) const;
     // The credential that a session of this source has, where it needs one that is here already.
     Outcome<SessionCredential> find_delegated(uint32_t uid) const;
     Outcome<SessionCredential> find_of_session(const Holder& holder, uint32_t uid) const;

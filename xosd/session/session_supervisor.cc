@@ -129,10 +129,15 @@ void SessionSupervisor::end(uint64_t id, const std::string& reason) {
         log(Level::error, "end of a session not recorded", {{"reason", noted.error().message}});
     log(Level::notice, "session is ended",
         {{"user", session->login}, {"session", std::to_string(id)}, {"reason", reason}});
-    Place& place = places_[id];
-    place.ending = true;
+    places_.try_emplace(id);
     revoke_key_of(*session);
     write_to_terminals(processes_of(id), session->uid, "XtreemOS: this session is ended: " + reason);
+    terminate(id);
+}
+
+void SessionSupervisor::terminate(uint64_t id) {
+    Place& place = places_.at(id);
+    place.ending = true;
     signal_all(id, SIGTERM);
     if (auto timer = parts_.loop.after(kSessionGrace, [this, id] { kill_rest(id); }); timer)
         place.timer = *std::move(timer);
@@ -185,41 +190,23 @@ void SessionSupervisor::closed(const LoginSession& session, std::string_view how
 
 // The process that held the session is gone: what is in the cgroup now was left behind.
 void SessionSupervisor::exited(const LoginSession& session) {
-    const auto found = places_.find(session.id);
-    if (found == places_.end() || !found->second.cgroup) {
-        release(session.id);
-        return parts_.sessions.forget(session.id);
-    }
-    settle(session);
-}
-
-void SessionSupervisor::settle(const LoginSession& session) {
-    Place& place = places_.at(session.id);
+    Place& place = places_[session.id];
     place.held = false;
-    if (!place.ending) place.timer = {};  // closed()'s
     const auto alive = place.cgroup ? place.cgroup->populated() : Outcome<bool>(false);
     if (!alive || !*alive) {
         release(session.id);
         return parts_.sessions.forget(session.id);
     }
-    const bool end_them = place.ending || parts_.config.sessions.leftovers == Leftovers::end;
-    if (!end_them || parts_.config.sessions.leftovers == Leftovers::warn) {
-        const bool loud = parts_.config.sessions.leftovers != Leftovers::keep;
-        log(loud ? Level::warning : Level::info, "processes outlive their session",
-            {{"user", session.login},
-             {"uid", std::to_string(session.uid)},
-             {"session", std::to_string(session.id)},
-             {"processes", std::to_string(place.cgroup->members(kListedProcessesMax).size())}});
-    }
-    if (!end_them) return parts_.sessions.forget(session.id);
     if (place.ending) return;  // kill_rest() is on its way
-    place.ending = true;
-    const uint64_t id = session.id;
-    signal_all(id, SIGTERM);
-    if (auto timer = parts_.loop.after(kSessionGrace, [this, id] { kill_rest(id); }); timer)
-        place.timer = *std::move(timer);
-    else
-        kill_rest(id);
+    place.timer = {};          // closed()'s
+    if (parts_.config.sessions.leftovers == Leftovers::end) return terminate(session.id);
+    const bool loud = parts_.config.sessions.leftovers == Leftovers::warn;
+    log(loud ? Level::warning : Level::info, "processes outlive their session",
+        {{"user", session.login},
+         {"uid", std::to_string(session.uid)},
+         {"session", std::to_string(session.id)},
+         {"processes", std::to_string(place.cgroup->members(kListedProcessesMax).size())}});
+    parts_.sessions.forget(session.id);
 }
 
 }  // namespace xos

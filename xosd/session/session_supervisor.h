@@ -76,7 +76,7 @@ class SessionSupervisor {
     void cgroup_changed(uint64_t id);
     void closed(const LoginSession& session, std::string_view how);
     void exited(const LoginSession& session);
-    void settle(const LoginSession& session);
+    void terminate(uint64_t id);
     void kill_rest(uint64_t id);
     void signal_holder(uint64_t id, int signal);
     void signal_all(uint64_t id, int signal);
