@@ -9,20 +9,13 @@
 
 #include <cstdlib>
 
+#include "cli/file_actions.h"
 #include "cli/input_file.h"
 #include "cli/output_file.h"
 #include "libxos/unique_fd.h"
 
 namespace xos {
 namespace {
-
-struct FileActions {
-    posix_spawn_file_actions_t actions;
-    FileActions() { posix_spawn_file_actions_init(&actions); }
-    ~FileActions() { posix_spawn_file_actions_destroy(&actions); }
-    FileActions(const FileActions&) = delete;
-    FileActions& operator=(const FileActions&) = delete;
-};
 
 // What the authority may see of the caller's environment: how to talk to a terminal.
 std::vector<std::string> clean_environment() {

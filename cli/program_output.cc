@@ -12,20 +12,13 @@
 #include <cerrno>
 #include <tuple>
 
+#include "cli/file_actions.h"
 #include "libxos/unique_fd.h"
 
 namespace xos {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-struct FileActions {
-    posix_spawn_file_actions_t actions;
-    FileActions() { posix_spawn_file_actions_init(&actions); }
-    ~FileActions() { posix_spawn_file_actions_destroy(&actions); }
-    FileActions(const FileActions&) = delete;
-    FileActions& operator=(const FileActions&) = delete;
-};
 
 // Killed, unless it was waited for before.
 class Child {
