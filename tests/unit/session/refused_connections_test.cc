@@ -10,14 +10,7 @@ namespace {
 struct Fixture {
     EventLoop loop = must(EventLoop::create());
     RefusedConnections refused{loop};
-    bool run_until(const std::function<bool()>& done) {
-        const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-        while (!done()) {
-            if (std::chrono::steady_clock::now() > end) return false;
-            sd_event_run(loop.get(), 20'000);
-        }
-        return true;
-    }
+    bool run_until(const std::function<bool()>& done) { return test::run_until(loop, done); }
 };
 
 }  // namespace

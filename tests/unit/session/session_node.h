@@ -21,6 +21,16 @@
 
 namespace xos::test {
 
+// Runs the loop until done, at most 20 seconds. False: it did not come about.
+inline bool run_until(EventLoop& loop, const std::function<bool()>& done) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!done()) {
+        if (std::chrono::steady_clock::now() > end) return false;
+        sd_event_run(loop.get(), 20'000);
+    }
+    return true;
+}
+
 // A process that has run body and lives until it is ended.
 class SessionProcess {
   public:
@@ -131,14 +141,7 @@ struct SessionNode : NodeState {
         if (auto admitted = supervisor->admit(id, {}); !admitted) FAIL(admitted.error().message);
         return id;
     }
-    bool run_until(const std::function<bool()>& done) {
-        const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-        while (!done()) {
-            if (std::chrono::steady_clock::now() > end) return false;
-            sd_event_run(loop.get(), 20'000);
-        }
-        return true;
-    }
+    bool run_until(const std::function<bool()>& done) { return test::run_until(loop, done); }
     bool has_cgroup(uint64_t id) const {
         return JobCgroup::open(cgroups.sessions_parent(), "session-" + std::to_string(id)).has_value();
     }
