@@ -54,18 +54,11 @@ Outcome<void> show_processes(const std::string& job) {
     if (!status || !list) return root.invalid("expected a job");
     const auto view = read_job_view(*status);
     if (!view) return std::unexpected(view.error());
-    const auto count = list->array(kJobsMax);
-    if (!count) return std::unexpected(count.error());
-    std::vector<ProcessView> processes;
-    for (size_t i = 0; i < *count; ++i) {
-        const JsonNode element = list->at(i);
-        auto process = read_process_view(element);
-        if (!process) return std::unexpected(process.error());
-        processes.push_back(*std::move(process));
-    }
+    const auto processes = read_process_views(*list);
+    if (!processes) return std::unexpected(processes.error());
     std::printf("%s %s %s: %s\n", view->job.c_str(), view->login.c_str(), describe_end(*view).c_str(),
                 view->command.c_str());
-    if (view->state != "ended") std::fputs(format_process_tree(processes, terminal_width()).c_str(), stdout);
+    if (view->state != "ended") std::fputs(format_process_tree(*processes, terminal_width()).c_str(), stdout);
     const auto lost = root.integer("eventsLost", 0, INT64_MAX),
                unknown = root.integer("exitCodesUnknown", 0, INT64_MAX);
     if (lost && unknown && *lost + *unknown != 0)

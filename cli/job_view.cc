@@ -1,5 +1,7 @@
 #include "cli/job_view.h"
 
+#include "cli/reply_fields.h"
+
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -12,29 +14,7 @@ namespace xos {
 namespace {
 
 constexpr size_t kIndentMax = 32;
-
-std::string plain(std::string_view text) {
-    std::string out(text);
-    for (size_t i = 0; i < out.size(); ++i) {
-        const auto c = static_cast<unsigned char>(out[i]);
-        const bool c1 =
-            c >= 0x80 && c < 0xa0 && i > 0 && out[i - 1] == '\xc2';  // U+0080-U+009F: CSI is one of them
-        if (c < ' ' || c == 0x7f || c1) out[i] = '?';
-        if (c1) out[i - 1] = '?';
-    }
-    return out;
-}
-
-int64_t optional_number(const JsonNode& node, const char* key) {
-    const auto field = node.find(key);
-    if (!field) return 0;
-    return static_cast<int64_t>(field->integer(0, INT64_MAX).value_or(0));
-}
-
-std::string optional_text(const JsonNode& node, const char* key) {
-    const auto field = node.find(key);
-    return field && field->is_string() ? field->string(64 * 1024).value_or("") : "";
-}
+constexpr size_t kProcessesMax = 1'000'000;
 
 std::string clock_text(int64_t seconds) {
     if (seconds == 0) return "-";
@@ -95,6 +75,19 @@ Outcome<ProcessView> read_process_view(const JsonNode& node) {
     if (const auto escaped = node.find("escaped")) process.escaped = escaped->boolean().value_or(false);
     if (process.pid == 0) return node.invalid("expected a process");
     return process;
+}
+
+Outcome<std::vector<ProcessView>> read_process_views(const JsonNode& list) {
+    const auto count = list.array(kProcessesMax);
+    if (!count) return std::unexpected(count.error());
+    std::vector<ProcessView> processes;
+    for (size_t i = 0; i < *count; ++i) {
+        const JsonNode element = list.at(i);
+        auto process = read_process_view(element);
+        if (!process) return std::unexpected(process.error());
+        processes.push_back(*std::move(process));
+    }
+    return processes;
 }
 
 std::string describe_end(const JobView& job) {

@@ -30,6 +30,8 @@ struct ProcessView {
 
 Outcome<JobView> read_job_view(const JsonNode& node);
 Outcome<ProcessView> read_process_view(const JsonNode& node);
+// An array of them.
+Outcome<std::vector<ProcessView>> read_process_views(const JsonNode& list);
 
 // "running", "exited 3", "killed by SIGKILL", or why it is not known.
 std::string describe_end(const JobView& job);

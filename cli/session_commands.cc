@@ -13,7 +13,6 @@ namespace xos {
 namespace {
 
 constexpr size_t kSessionsMax = 65536;
-constexpr size_t kProcessesMax = 1 << 20;
 
 Outcome<Json> about(const std::string& text) {
     uint64_t id = 0;
@@ -55,17 +54,10 @@ Outcome<int> show_session(const std::string& id) {
     if (!list) return std::unexpected(list.error());
     const auto view = read_session_view(*status);
     if (!view) return std::unexpected(view.error());
-    const auto count = list->array(kProcessesMax);
-    if (!count) return std::unexpected(count.error());
-    std::vector<ProcessView> processes;
-    for (size_t i = 0; i < *count; ++i) {
-        const JsonNode one = list->at(i);
-        auto process = read_process_view(one);
-        if (!process) return std::unexpected(process.error());
-        processes.push_back(*std::move(process));
-    }
+    const auto processes = read_process_views(*list);
+    if (!processes) return std::unexpected(processes.error());
     std::fputs(format_session(*view).c_str(), stdout);
-    if (!processes.empty()) std::fputs(format_process_tree(processes, terminal_width()).c_str(), stdout);
+    if (!processes->empty()) std::fputs(format_process_tree(*processes, terminal_width()).c_str(), stdout);
     return kExitOk;
 }
 

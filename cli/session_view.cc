@@ -1,28 +1,9 @@
 #include "cli/session_view.h"
 
-#include <algorithm>
-
 #include "cli/clock_text.h"
+#include "cli/reply_fields.h"
 
 namespace xos {
-namespace {
-
-constexpr size_t kTextMax = 4096;
-
-std::string optional_text(const JsonNode& node, const char* key) {
-    const auto field = node.find(key);
-    std::string text = field && field->is_string() ? field->string(kTextMax).value_or("") : "";
-    std::ranges::replace_if(text, [](char c) { return c < ' ' || c == 0x7f; }, '?');
-    return text;
-}
-
-int64_t optional_number(const JsonNode& node, const char* key) {
-    const auto field = node.find(key);
-    return field ? static_cast<int64_t>(field->integer(0, INT64_MAX).value_or(0)) : 0;
-}
-
-}  // namespace
-
 Outcome<SessionView> read_session_view(const JsonNode& node) {
     SessionView view;
     view.session = static_cast<uint64_t>(optional_number(node, "session"));
@@ -30,13 +11,13 @@ Outcome<SessionView> read_session_view(const JsonNode& node) {
     view.pid = optional_number(node, "pid");
     view.opened = optional_number(node, "opened");
     view.expires = optional_number(node, "expires");
-    view.login = optional_text(node, "login");
-    view.service = optional_text(node, "service");
-    view.remote = optional_text(node, "remote");
-    view.serial = optional_text(node, "serial");
-    view.fingerprint = optional_text(node, "fingerprint");
-    view.cgroup = optional_text(node, "cgroup");
-    view.ending = optional_text(node, "ending");
+    view.login = plain(optional_text(node, "login"));
+    view.service = plain(optional_text(node, "service"));
+    view.remote = plain(optional_text(node, "remote"));
+    view.serial = plain(optional_text(node, "serial"));
+    view.fingerprint = plain(optional_text(node, "fingerprint"));
+    view.cgroup = plain(optional_text(node, "cgroup"));
+    view.ending = plain(optional_text(node, "ending"));
     if (view.session == 0 || view.login.empty()) return node.invalid("expected a session");
     return view;
 }
