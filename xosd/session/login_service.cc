@@ -27,14 +27,14 @@ void LoginService::check_key(std::string login, uint32_t uid, std::string key, C
     request.ca_certificate = holder->vo->bundle.vo.ca_certificate;
     request.now = current_time();
     request.voms = voms_request(*holder->vo, parts_.config);
-    const std::string digest = VerdictCache::digest_of(request);
-    if (digest.empty()) return done(failure(Errc::denied, "the certificate is too large"), nullptr);
-    if (const auto* known = verdicts_.find(digest, std::chrono::steady_clock::now()))
+    const auto digest = VerdictCache::digest_of(request);
+    if (!digest) return done(failure(Errc::denied, "{}", digest.error().message), nullptr);
+    if (const auto* known = verdicts_.find(*digest, std::chrono::steady_clock::now()))
         return verified(login, uid, *known, done);
-    std::vector<Asker>& askers = asking_[digest];
+    std::vector<Asker>& askers = asking_[*digest];
     askers.push_back({std::move(login), uid, std::move(done)});
     if (askers.size() > 1) return;  // the verifier is at it for another connection
-    parts_.verifier.verify(std::move(request), [this, digest](Outcome<VerifiedCredential> credential) {
+    parts_.verifier.verify(std::move(request), [this, digest = *digest](Outcome<VerifiedCredential> credential) {
         if (credential) verdicts_.put(digest, *credential, std::chrono::steady_clock::now());
         const auto waiting = asking_.extract(digest);
         for (const Asker& asker : waiting.mapped())

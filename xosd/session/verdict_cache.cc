@@ -4,11 +4,11 @@
 
 namespace xos {
 
-std::string VerdictCache::digest_of(const VerifyRequest& request) {
+Outcome<std::string> VerdictCache::digest_of(const VerifyRequest& request) {
     VerifyRequest timeless = request;
     timeless.now = {};
     const auto encoded = encode_request(0, timeless);
-    if (!encoded) return "";
+    if (!encoded) return std::unexpected(encoded.error());
     std::string digest(SHA256_DIGEST_LENGTH, '\0');
     SHA256(reinterpret_cast<const unsigned char*>(encoded->data()), encoded->size(),
            reinterpret_cast<unsigned char*>(digest.data()));
@@ -29,7 +29,6 @@ const VerifiedCredential* VerdictCache::find(const std::string& digest, Time now
 }
 
 void VerdictCache::put(const std::string& digest, VerifiedCredential credential, Time now) {
-    if (digest.empty()) return;
     if (const auto before = entries_.find(digest); before != entries_.end()) {
         order_.erase(before->second);
         entries_.erase(before);

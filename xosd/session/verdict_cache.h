@@ -27,8 +27,8 @@ class VerdictCache {
   public:
     using Time = std::chrono::steady_clock::time_point;
 
-    // SHA-256 over all of the request but its time.
-    static std::string digest_of(const VerifyRequest& request);
+    // SHA-256 over all of the request but its time. Errc::invalid: the request is too large for the verifier.
+    static Outcome<std::string> digest_of(const VerifyRequest& request);
 
     // The credential of a request with this digest that was put less than kVerdictLifetime before now, or
     // null. Until the next call.
