@@ -14,7 +14,7 @@ namespace {
 
 constexpr unsigned kConnectionsMax = 512;
 constexpr unsigned kConnectionsPerUserMax = 32;
-constexpr size_t kMethodsMax = 48;
+constexpr size_t kMethodsMax = 64;
 constexpr char kFailedError[] = "org.xtreemos.Node.Failed";
 
 struct ServerUnref {

@@ -134,7 +134,17 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(JobStatus, FIELD(job, STRING), FIELD(login,
                                      FIELD_OPTIONAL(started, INT), FIELD_OPTIONAL(ended, INT),
                                      FIELD_OPTIONAL(waitStatus, INT), FIELD_OPTIONAL(reason, STRING),
                                      FIELD(generation, INT), FIELD_OPTIONAL(output, STRING),
-                                     FIELD_OPTIONAL(cpuUsec, INT));
+                                     FIELD_OPTIONAL(cpuUsec, INT), FIELD_OPTIONAL(cpuUserUsec, INT),
+                                     FIELD_OPTIONAL(cpuSystemUsec, INT), FIELD_OPTIONAL(memoryPeak, INT),
+                                     FIELD_OPTIONAL(processesPeak, INT), FIELD_OPTIONAL(processesTotal, INT),
+                                     FIELD_OPTIONAL(wallUsec, INT));
+static SD_VARLINK_DEFINE_STRUCT_TYPE(ProcessEvent, FIELD(time, INT), FIELD(event, STRING), FIELD(pid, INT),
+                                     FIELD_OPTIONAL(parent, INT), FIELD_OPTIONAL(containerPid, INT),
+                                     FIELD_OPTIONAL(identity, INT), FIELD_OPTIONAL(waitStatus, INT),
+                                     FIELD_OPTIONAL(uid, INT), FIELD_OPTIONAL(effectiveUid, INT),
+                                     FIELD_OPTIONAL(gid, INT), FIELD_OPTIONAL(effectiveGid, INT),
+                                     FIELD_OPTIONAL(comm, STRING), FIELD_OPTIONAL(number, INT),
+                                     FIELD_OPTIONAL(reason, STRING));
 static SD_VARLINK_DEFINE_STRUCT_TYPE(JobProcess, FIELD(pid, INT), FIELD(parent, INT),
                                      FIELD_OPTIONAL(containerPid, INT), FIELD(uid, INT), FIELD(state, STRING),
                                      FIELD(started, INT), FIELD(cpuUsec, INT), FIELD(escaped, BOOL),
@@ -150,6 +160,9 @@ static SD_VARLINK_DEFINE_METHOD(Describe, IN(job, STRING),
                                 SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(status, JobStatus, REQUIRED),
                                 SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(processes, JobProcess, SD_VARLINK_ARRAY),
                                 OUT(eventsLost, INT), OUT(exitCodesUnknown, INT));
+static SD_VARLINK_DEFINE_METHOD_FULL(Subscribe, SD_VARLINK_SUPPORTS_MORE, IN(job, STRING), IN(follow, BOOL),
+                                     SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(events, ProcessEvent,
+                                                                      SD_VARLINK_ARRAY));
 static SD_VARLINK_DEFINE_METHOD(Wait, IN(job, STRING),
                                 SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(status, JobStatus, REQUIRED));
 static SD_VARLINK_DEFINE_METHOD(Cancel, IN(job, STRING));
@@ -173,6 +186,9 @@ const sd_varlink_interface xos_interface_job = {
          &vl_method_ListJobs,
          SD_VARLINK_SYMBOL_COMMENT("One job and its process tree."),
          &vl_method_Describe,
+         SD_VARLINK_SYMBOL_COMMENT("What happened to the job's processes, in order; many replies, the last one "
+                                   "empty. follow: until the job has ended."),
+         &vl_type_ProcessEvent, &vl_method_Subscribe,
          SD_VARLINK_SYMBOL_COMMENT("Answers when the job has ended."),
          &vl_method_Wait,
          SD_VARLINK_SYMBOL_COMMENT("Ends every process of the job."),
