@@ -56,9 +56,9 @@ struct EventRecord {
     std::array<uint8_t, 6> unused{};
     std::array<char, 16> comm{};  // NUL-terminated where shorter; hostile text
 };
-static_assert(sizeof(EventRecord) == 72);
+static_assert(sizeof(EventRecord) == 64);
 
-inline constexpr uint64_t kJournalMax = 16ULL * 1024 * 1024;  // of one job: some 230,000 records
+inline constexpr uint64_t kJournalMax = 16ULL * 1024 * 1024;  // of one job: some 260,000 records
 
 std::string comm_of(const EventRecord& record);
 
