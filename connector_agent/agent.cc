@@ -7,7 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -65,13 +65,15 @@ Outcome<std::unique_ptr<Agent>> Agent::make(EventSource source, ProcessFiles fil
 
 Outcome<void> Agent::run() {
     set_tick(kTickNs);
+    std::vector<pollfd> polls;
     while (!is_orphaned()) {
-        std::array<pollfd, 4> polls{};
-        polls[0] = {.fd = tracker_.started() ? tracker_.source().socket() : -1, .events = POLLIN};
-        polls[1] = {.fd = listener_.get(), .events = POLLIN};
-        polls[2] = {.fd = timer_.get(), .events = POLLIN};
         const auto wanted = static_cast<short>(outbox_.waiting() ? POLLIN | POLLOUT : POLLIN);
-        polls[3] = {.fd = outbox_.socket(), .events = wanted};
+        polls.assign({{.fd = tracker_.started() ? tracker_.source().socket() : -1, .events = POLLIN},
+                      {.fd = listener_.get(), .events = POLLIN},
+                      {.fd = timer_.get(), .events = POLLIN},
+                      {.fd = outbox_.socket(), .events = wanted}});
+        const size_t fixed = polls.size();
+        tracker_.add_escaped(polls);
         if (poll(polls.data(), polls.size(), tracker_.timeout_ms()) < 0 && errno != EINTR)
             return failure_errno(errno, "the agent cannot wait for events");
         if (polls[0].revents != 0) tracker_.read_events();
@@ -79,6 +81,9 @@ Outcome<void> Agent::run() {
         if ((polls[3].revents & (POLLIN | POLLHUP | POLLERR)) != 0) read_requests();
         if (polls[1].revents != 0) accept_peer();
         if (polls[2].revents != 0) on_tick();
+        if (std::ranges::any_of(polls.begin() + static_cast<ptrdiff_t>(fixed), polls.end(),
+                                [](const pollfd& one) { return one.revents != 0; }))
+            tracker_.escaped_ready();
         tracker_.run_due();
         if (outbox_.take_dropped() > 0) tracker_.send_state();
     }
@@ -146,8 +151,10 @@ void Agent::handle(ReceivedMessage received) {
                        greet();
                    },
                    [&](Bind& bind) {
-                       if (received.fds.size() == 1)
-                           tracker_.bind(std::move(bind), std::move(received.fds.front()));
+                       if (received.fds.empty() || received.fds.size() > 2) return;
+                       UniqueFd journal;
+                       if (received.fds.size() == 2) journal = std::move(received.fds[1]);
+                       tracker_.bind(std::move(bind), std::move(received.fds[0]), std::move(journal));
                    },
                    [&](const WatchMain& watch) { tracker_.watch_main(watch); },
                    [&](const Unbind& unbind) { tracker_.unbind(unbind); },
@@ -161,9 +168,11 @@ void Agent::handle(ReceivedMessage received) {
 void Agent::greet() {
     greeted_ = true;
     const std::vector<int> fds = tracker_.source().descriptors();
-    outbox_.send(
-        Welcome{.pid = getpid(), .filtered = tracker_.source().filtered(), .waiting = !tracker_.started()},
-        true, fds);
+    outbox_.send(Welcome{.pid = getpid(),
+                         .filtered = tracker_.source().filtered(),
+                         .waiting = !tracker_.started(),
+                         .held_max = tracker_.held_max()},
+                 true, fds);
     tracker_.send_state();
 }
 

@@ -7,6 +7,7 @@
 /* first: bpf_helpers.h uses its types */
 #include <linux/bpf.h>
 
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <linux/cn_proc.h>
 #include <linux/connector.h>
@@ -16,6 +17,7 @@
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
     __uint(max_entries, 1); /* set to the number of possible CPUs before loading */
     __type(key, __u32);
     __type(value, struct xos_cpu_counters);
@@ -23,7 +25,8 @@ struct {
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
-    __uint(max_entries, XOS_BINDINGS_MAX);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, XOS_BINDINGS_MAX); /* times the number of possible CPUs, set before loading */
     __type(key, __u32);
     __type(value, struct xos_slot_counters);
 } slots SEC(".maps");
@@ -35,12 +38,12 @@ struct {
     __type(value, struct xos_binding);
 } bindings SEC(".maps");
 
-/* Process to serial, for an agent that meets a process after it has gone. */
+/* By process, for an agent that meets it after it has gone. */
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);
     __uint(max_entries, XOS_ORIGINS_MAX);
     __type(key, __u32);
-    __type(value, __u32);
+    __type(value, struct xos_origin);
 } origins SEC(".maps");
 
 struct {
@@ -49,6 +52,22 @@ struct {
     __type(key, __u32);
     __type(value, struct xos_filter_config);
 } config SEC(".maps");
+
+/* The few fields of the kernel's own that are read; their places come from its type information. */
+struct upid {
+    int nr;
+} __attribute__((preserve_access_index));
+struct pid {
+    unsigned int level;
+    __u64 ino;
+    struct upid numbers[1];
+} __attribute__((preserve_access_index));
+struct task_struct {
+    struct task_struct* group_leader;
+    struct pid* thread_pid;
+    __u64 start_boottime;
+    char comm[XOS_COMM_SIZE];
+} __attribute__((preserve_access_index));
 
 struct message_head {
     struct nlmsghdr netlink;
@@ -62,6 +81,11 @@ struct event_head {
 
 enum { WHOLE_MESSAGE = 0xffff };
 
+/* An acknowledgement is 0, and passes to nobody. */
+#define WANTED_EVENTS                                                                       \
+    (PROC_EVENT_FORK | PROC_EVENT_EXEC | PROC_EVENT_UID | PROC_EVENT_GID | PROC_EVENT_SID | \
+     PROC_EVENT_COMM | PROC_EVENT_COREDUMP | PROC_EVENT_EXIT)
+
 static __always_inline void count_sequence(__u32 cpu, __u32 seq) {
     struct xos_cpu_counters* counters = bpf_map_lookup_elem(&cpus, &cpu);
     if (!counters) return;
@@ -72,7 +96,8 @@ static __always_inline void count_sequence(__u32 cpu, __u32 seq) {
 }
 
 static __always_inline void count_passed(__u32 slot) {
-    struct xos_slot_counters* counters = bpf_map_lookup_elem(&slots, &slot);
+    __u32 place = bpf_get_smp_processor_id() * XOS_BINDINGS_MAX + slot;
+    struct xos_slot_counters* counters = bpf_map_lookup_elem(&slots, &place);
     if (counters) __sync_fetch_and_add(&counters->passed, 1);
 }
 
@@ -86,19 +111,25 @@ static __always_inline struct xos_binding* find_binding(void) {
     return 0;
 }
 
-static __always_inline void remember_origin(struct __sk_buff* skb, __u32 what, __u32 serial) {
-    struct fork_proc_event fork;
+/* The one that acts: of a fork the parent; the child's first own act tells of it. */
+static __always_inline void remember_origin(__u32 what, __u32 serial) {
     __u32 tgid = bpf_get_current_pid_tgid() >> 32;
-    if (what == PROC_EVENT_FORK) {
-        if (bpf_skb_load_bytes(
-                skb, sizeof(struct message_head) + __builtin_offsetof(struct proc_event, event_data), &fork,
-                sizeof fork))
-            return;
-        if (fork.child_pid != fork.child_tgid) return;
-        tgid = fork.child_tgid;
-    }
-    __u32* known = bpf_map_lookup_elem(&origins, &tgid);
-    if (!known || *known != serial) bpf_map_update_elem(&origins, &tgid, &serial, BPF_ANY);
+    struct xos_origin* known = bpf_map_lookup_elem(&origins, &tgid);
+    struct task_struct* task = (struct task_struct*)bpf_get_current_task();
+    struct task_struct* leader = BPF_CORE_READ(task, group_leader);
+    __u64 start = BPF_CORE_READ(leader, start_boottime);
+    if (known && known->serial == serial && known->start_ns == start && what != PROC_EVENT_EXEC &&
+        what != PROC_EVENT_COMM)
+        return;
+    struct pid* pid = BPF_CORE_READ(leader, thread_pid);
+    unsigned int level = BPF_CORE_READ(pid, level);
+    struct xos_origin origin = {.serial = serial, .start_ns = start};
+    origin.identity = BPF_CORE_READ(pid, ino);
+    /* numbers[] is a flexible array: its element is found by hand, at the kernel's own distance */
+    bpf_core_read(&origin.container_pid, sizeof origin.container_pid,
+                  (void*)&pid->numbers[0] + (__u64)(level & 31) * bpf_core_type_size(struct upid));
+    bpf_core_read(&origin.comm, sizeof origin.comm, &leader->comm);
+    bpf_map_update_elem(&origins, &tgid, &origin, BPF_ANY);
 }
 
 static __always_inline int is_heartbeat(void) {
@@ -118,16 +149,14 @@ int select_event(struct __sk_buff* skb) {
     /* acknowledgements of LISTEN and IGNORE, anybody's, take numbers too: send_msg() of
      * drivers/connector/cn_proc.c */
     count_sequence(event.cpu, seq);
-    if (event.what == PROC_EVENT_COMM) {
-        if (!is_heartbeat()) return 0;
+    if (event.what == PROC_EVENT_COMM && is_heartbeat()) {
         count_passed(0);
         return WHOLE_MESSAGE;
     }
-    if (event.what != PROC_EVENT_FORK && event.what != PROC_EVENT_EXEC && event.what != PROC_EVENT_EXIT)
-        return 0;
+    if (!(event.what & WANTED_EVENTS)) return 0;
     struct xos_binding* binding = find_binding();
     if (!binding) return 0;
-    remember_origin(skb, event.what, binding->serial);
+    remember_origin(event.what, binding->serial);
     count_passed(binding->slot);
     return WHOLE_MESSAGE;
 }

@@ -1,5 +1,7 @@
 #include "connector_agent/proc_event.h"
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace xos {
@@ -8,7 +10,8 @@ namespace {
 constexpr size_t kNetlinkHead = 16, kConnectorHead = 20, kEventHead = 16;
 constexpr size_t kHeads = kNetlinkHead + kConnectorHead;
 constexpr uint32_t kProcIndex = 1, kProcValue = 1;
-constexpr uint32_t kFork = 0x1, kExec = 0x2, kComm = 0x200, kExit = 0x80000000;
+constexpr uint32_t kFork = 0x1, kExec = 0x2, kUser = 0x4, kGroup = 0x40, kSession = 0x80, kComm = 0x200,
+                   kCore = 0x40000000, kExit = 0x80000000;
 
 template <typename T>
 T read_at(std::span<const std::byte> bytes, size_t offset) {
@@ -17,37 +20,32 @@ T read_at(std::span<const std::byte> bytes, size_t offset) {
     return value;
 }
 
-// How many bytes of the union the kind needs.
-size_t payload_size(uint32_t what) {
-    switch (what) {
-        case kFork:
-        case kExit:
-            return 16;
-        case kExec:
-        case kComm:
-            return 8;
-        default:
-            return 0;
-    }
-}
+struct Shape {
+    uint32_t what;
+    ProcEventKind kind;
+    size_t size;  // bytes of the union that the kind needs
+};
+constexpr std::array kShapes{
+    Shape{kFork, ProcEventKind::fork, 16},      Shape{kExec, ProcEventKind::exec, 8},
+    Shape{kExit, ProcEventKind::exit, 16},      Shape{kComm, ProcEventKind::comm, 24},
+    Shape{kUser, ProcEventKind::user, 16},      Shape{kGroup, ProcEventKind::group, 16},
+    Shape{kSession, ProcEventKind::session, 8}, Shape{kCore, ProcEventKind::core, 8}};
 
-void read_payload(std::span<const std::byte> bytes, uint32_t what, ProcEvent& event) {
-    if (what == kFork) {
-        event.kind = ProcEventKind::fork;
+void read_payload(std::span<const std::byte> bytes, ProcEvent& event) {
+    if (event.kind == ProcEventKind::fork) {
         event.parent_pid = read_at<int32_t>(bytes, 0);
         event.parent_tgid = read_at<int32_t>(bytes, 4);
         event.pid = read_at<int32_t>(bytes, 8);
         event.tgid = read_at<int32_t>(bytes, 12);
         return;
     }
-    event.kind = what == kExec   ? ProcEventKind::exec
-                 : what == kExit ? ProcEventKind::exit
-                 : what == kComm ? ProcEventKind::comm
-                                 : ProcEventKind::other;
-    if (event.kind == ProcEventKind::other) return;
     event.pid = read_at<int32_t>(bytes, 0);
     event.tgid = read_at<int32_t>(bytes, 4);
     if (event.kind == ProcEventKind::exit) event.status = read_at<int32_t>(bytes, 8);
+    if (event.kind == ProcEventKind::comm) event.comm = read_at<std::array<char, 16>>(bytes, 8);
+    if (event.kind != ProcEventKind::user && event.kind != ProcEventKind::group) return;
+    event.real_id = read_at<uint32_t>(bytes, 8);
+    event.effective_id = read_at<uint32_t>(bytes, 12);
 }
 
 }  // namespace
@@ -65,15 +63,17 @@ Result<ProcEvent> parse_proc_event(std::span<const std::byte> message) {
         return fail(Errc::invalid, "a process event lies about its payload");
     const auto body = message.subspan(kHeads, length);
     const auto what = read_at<uint32_t>(body, 0);
-    if (length - kEventHead < payload_size(what)) return fail(Errc::invalid, "a process event is too short");
+    const auto shape = std::ranges::find(kShapes, what, &Shape::what);
+    if (shape != kShapes.end() && length - kEventHead < shape->size)
+        return fail(Errc::invalid, "a process event is too short");
     ProcEvent event;
     event.sequence = read_at<uint32_t>(message, kNetlinkHead + 8);
     event.cpu = read_at<uint32_t>(body, 4);
     event.timestamp_ns = read_at<uint64_t>(body, 8);
-    read_payload(body.subspan(kEventHead), what, event);
-    const bool has_ids = event.kind != ProcEventKind::other;
-    if (has_ids && (event.pid <= 0 || event.tgid <= 0))
-        return fail(Errc::invalid, "a process event names no process");
+    if (shape == kShapes.end()) return event;
+    event.kind = shape->kind;
+    read_payload(body.subspan(kEventHead), event);
+    if (event.pid <= 0 || event.tgid <= 0) return fail(Errc::invalid, "a process event names no process");
     return event;
 }
 

@@ -4,6 +4,7 @@
 // Process: the agent. Trusts: nothing; the bytes may be anything. Pure.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -12,7 +13,7 @@
 
 namespace xos {
 
-enum class ProcEventKind : uint8_t { fork, exec, exit, comm, other };
+enum class ProcEventKind : uint8_t { fork, exec, exit, comm, user, group, session, core, other };
 
 // All ids are of the initial pid namespace and positive where the kind has them.
 struct ProcEvent {
@@ -24,7 +25,10 @@ struct ProcEvent {
     int32_t tgid = 0;
     int32_t parent_pid = 0;  // fork only
     int32_t parent_tgid = 0;
-    int32_t status = 0;  // exit only: wait(2) form
+    int32_t status = 0;              // exit only: wait(2) form
+    uint32_t real_id = 0;            // user and group only
+    uint32_t effective_id = 0;       // the same
+    std::array<char, 16> comm = {};  // comm only; NUL-terminated where shorter
 };
 
 // Errc::invalid: not one whole message of the proc connector.

@@ -48,8 +48,8 @@ std::optional<ProcStat> parse_proc_stat(std::string_view text) {
     stat.state = state[0];
     uint64_t user_ticks = 0;
     uint64_t system_ticks = 0;
-    constexpr int kParent = 4, kUser = 14, kSystem = 15, kThreads = 20, kStart = 22;
-    for (int field = kParent; field <= kStart; ++field) {
+    constexpr int kParent = 4, kUser = 14, kSystem = 15, kThreads = 20, kStart = 22, kResident = 24;
+    for (int field = kParent; field <= kResident; ++field) {
         const std::string_view word = take_word(rest);
         bool good = !word.empty();
         if (field == kParent) good = read_number(word, stat.parent_pid);
@@ -57,6 +57,7 @@ std::optional<ProcStat> parse_proc_stat(std::string_view text) {
         if (field == kSystem) good = read_number(word, system_ticks);
         if (field == kThreads) good = read_number(word, stat.threads);
         if (field == kStart) good = read_number(word, stat.start_ticks);
+        if (field == kResident) good = read_number(word, stat.resident_pages);
         if (!good) return std::nullopt;
     }
     stat.cpu_ticks = user_ticks + system_ticks;

@@ -17,6 +17,7 @@ struct ProcStat {
     uint64_t cpu_ticks = 0;  // user and system
     uint32_t threads = 0;
     uint64_t start_ticks = 0;  // since boot
+    uint64_t resident_pages = 0;
 };
 
 struct ProcStatus {

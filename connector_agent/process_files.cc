@@ -9,6 +9,9 @@
 #include <cstring>
 #include <ctime>
 #include <memory>
+#include <utility>
+
+#include "common/log.h"
 
 namespace xos {
 namespace {
@@ -38,6 +41,8 @@ Outcome<ProcessFiles> ProcessFiles::open() {
     files.proc_.reset(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!files.proc_) return failure_errno(errno, "cannot open /proc");
     files.ticks_per_second_ = static_cast<uint64_t>(sysconf(_SC_CLK_TCK));
+    files.page_size_ = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+    files.held_limit_ = find_held_limit();
     if (!files.stat(1))
         return failure(Errc::unavailable,
                        "/proc hides processes (hidepid); the agent's group must be let through");
@@ -100,17 +105,32 @@ uint64_t ProcessFiles::start_ns(const ProcStat& stat) const {
     return std::max<uint64_t>(boot - std::min(boot, suspended), 1);
 }
 
+std::optional<HeldProcess> ProcessFiles::hold(int32_t pid) const {
+    auto held = hold_process(pid);
+    if (!held || held->pidfd.get() < held_limit_) return held;
+    if (!std::exchange(limit_told_, true))
+        log(Level::warning, "no more processes are held by pidfd: their start times tell them apart",
+            {{"held", std::to_string(held_limit_)}});
+    return std::nullopt;
+}
+
 std::optional<ObservedProcess> ProcessFiles::observe(int32_t pid) const {
-    const auto seen = stat(pid);
+    // held first: what is read until it is found alive again is of this very process
+    auto held = hold_process(pid);
+    const auto seen = held ? stat(pid) : std::nullopt;
     if (!seen) return std::nullopt;
     ObservedProcess observed{.pid = pid,
                              .parent_pid = seen->parent_pid,
                              .started_ns = start_ns(*seen),
+                             .identity = held->identity,
                              .leader_alive = !is_dead(seen->state)};
+    seen->comm.copy(observed.comm.data(), observed.comm.size());
     if (seen->threads > 1) observed.threads = threads(pid);
-    if (!observed.leader_alive && observed.threads.empty()) return std::nullopt;
-    const auto again = stat(pid);
-    if (!again || again->start_ticks != seen->start_ticks) return std::nullopt;
+    if (const auto status = parse_proc_status(read(pid, "status", 2 * kSmallFile)))
+        observed.container_pid = status->container_pid;
+    if ((!observed.leader_alive && observed.threads.empty()) || is_over(held->pidfd.get()))
+        return std::nullopt;
+    if (held->pidfd.get() < held_limit_) observed.pidfd = std::move(held->pidfd);
     return observed;
 }
 
@@ -120,10 +140,14 @@ std::optional<ProcessInfo> ProcessFiles::describe(const TrackedProcess& tracked)
     if (!seen) return std::nullopt;
     const uint64_t started = start_ns(*seen);
     const uint64_t distance = std::max(started, tracked.started_ns) - std::min(started, tracked.started_ns);
-    if (tracked.started_ns != 0 && distance > kSameStartNs) return std::nullopt;
+    if (tracked.pidfd ? is_over(tracked.pidfd.get()) : tracked.started_ns != 0 && distance > kSameStartNs)
+        return std::nullopt;
     ProcessInfo info{.pid = tracked.pid, .parent_pid = seen->parent_pid, .state = seen->state};
     info.escaped = tracked.escaped;
     info.threads = seen->threads;
+    info.memory = seen->resident_pages * page_size_;
+    info.identity = tracked.identity;
+    info.held = static_cast<bool>(tracked.pidfd);
     info.start_ticks = seen->start_ticks;
     const int64_t boot_epoch_ns = static_cast<int64_t>(clock_ns(CLOCK_REALTIME) - monotonic_ns());
     info.start_time_us = (boot_epoch_ns + static_cast<int64_t>(started)) / 1000;

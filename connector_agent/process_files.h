@@ -10,6 +10,7 @@
 
 #include "common/failure.h"
 #include "common/tracking/process_info.h"
+#include "connector_agent/held_process.h"
 #include "connector_agent/proc_stat.h"
 #include "connector_agent/process_tree.h"
 #include "libxos/unique_fd.h"
@@ -23,8 +24,11 @@ class ProcessFiles {
     std::optional<ProcStat> stat(int32_t pid) const;
     // Path in the v2 tree; also of a zombie.
     std::optional<std::string> cgroup_path(int32_t pid) const;
-    // Empty: no such process, or a zombie without living threads.
+    // Empty: no such process, or a zombie without living threads. It is held, where there is room.
     std::optional<ObservedProcess> observe(int32_t pid) const;
+    // Empty as above; also without room, which is said in the log once.
+    std::optional<HeldProcess> hold(int32_t pid) const;
+    uint32_t held_max() const { return static_cast<uint32_t>(held_limit_); }
     // Everything for people. Empty where the process is not tracked's any more.
     std::optional<ProcessInfo> describe(const TrackedProcess& tracked) const;
     // CLOCK_MONOTONIC; the time base of events.
@@ -35,6 +39,9 @@ class ProcessFiles {
     std::vector<int32_t> threads(int32_t pid) const;
     UniqueFd proc_;
     uint64_t ticks_per_second_ = 100;
+    uint64_t page_size_ = 4096;
+    int held_limit_ = 0;
+    mutable bool limit_told_ = false;
 };
 
 uint64_t monotonic_ns();

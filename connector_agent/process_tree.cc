@@ -11,26 +11,44 @@ namespace {
 constexpr uint64_t kTickSlackNs = 20'000'000;
 // The fork event follows the start time that /proc shows; a preempted parent may take this long in between.
 constexpr uint64_t kForkDelayNs = 2'000'000'000;
+constexpr size_t kUnknownEndsMax = 4096;
 
 // Where both instants are of one pid: are they the start of one process?
 bool same_start(uint64_t a, uint64_t b) {
     return (a > b ? a - b : b - a) <= kForkDelayNs;
 }
 
+bool is_same(const TrackedProcess& known, const ObservedProcess& seen) {
+    if (known.identity != 0 && seen.identity != 0) return known.identity == seen.identity;
+    return known.started_ns == 0 || same_start(known.started_ns, seen.started_ns);
+}
+
+TreeChange describe(ProcessEventKind kind, const TrackedProcess& process) {
+    return {.kind = kind,
+            .pid = process.pid,
+            .parent_pid = process.parent_pid,
+            .container_pid = process.container_pid,
+            .identity = process.identity,
+            .comm = process.comm};
+}
+
+uint64_t join_ids(const ProcEvent& event) {
+    return static_cast<uint64_t>(event.real_id) << 32 | event.effective_id;
+}
+
 }  // namespace
 
 void ProcessTree::apply(const ProcEvent& event, Changes& changes) {
-    switch (event.kind) {
-        case ProcEventKind::fork:
-            return apply_fork(event, changes);
-        case ProcEventKind::exec:
-            return apply_exec(event, changes);
-        case ProcEventKind::exit:
-            return apply_exit(event, changes);
-        case ProcEventKind::comm:
-        case ProcEventKind::other:
-            return;
-    }
+    const size_t before = changes.size();
+    if (event.kind == ProcEventKind::fork)
+        apply_fork(event, changes);
+    else if (event.kind == ProcEventKind::exec)
+        apply_exec(event, changes);
+    else if (event.kind == ProcEventKind::exit)
+        apply_exit(event, changes);
+    else if (event.kind != ProcEventKind::other)
+        apply_other(event, changes);
+    for (size_t i = before; i < changes.size(); ++i) changes[i].time_ns = event.timestamp_ns;
 }
 
 void ProcessTree::apply_fork(const ProcEvent& event, Changes& changes) {
@@ -41,40 +59,48 @@ void ProcessTree::apply_fork(const ProcEvent& event, Changes& changes) {
         if (std::ranges::find(threads, event.pid) == threads.end()) threads.push_back(event.pid);
         return;
     }
+    TreeChange change{.kind = ProcessEventKind::forked, .pid = event.tgid, .parent_pid = event.parent_tgid};
     if (known != processes_.end()) {
-        if (same_start(known->second.started_ns, event.timestamp_ns)) {
-            known->second.parent_pid = event.parent_tgid;
+        TrackedProcess& process = known->second;
+        // a pid whose leader has ended is free again only when all of the process has
+        if (process.leader_alive &&
+            (process.started_ns == 0 || same_start(process.started_ns, event.timestamp_ns))) {
+            process.parent_pid = event.parent_tgid;
+            change.container_pid = process.container_pid;
+            change.identity = process.identity;
+            change.again = std::exchange(process.adopted, false);
+            changes.push_back(change);
             return;
         }
-        end_unknown(event.tgid, changes);
+        end(event.tgid, process.last_status, changes);
     }
+    unknown_ends_.erase(event.tgid);
     processes_[event.tgid] = {
         .pid = event.tgid, .parent_pid = event.parent_tgid, .started_ns = event.timestamp_ns};
-    changes.push_back({TreeChangeKind::forked, event.tgid, event.parent_tgid, {}});
+    changes.push_back(change);
+}
+
+TrackedProcess& ProcessTree::adopt(const ProcEvent& event, Changes& changes) {
+    TrackedProcess& process = processes_[event.tgid];
+    process = {.pid = event.tgid, .adopted = true};
+    changes.push_back(describe(ProcessEventKind::adopted, process));
+    return process;
 }
 
 void ProcessTree::apply_exec(const ProcEvent& event, Changes& changes) {
     const auto known = processes_.find(event.tgid);
-    if (known == processes_.end()) {
-        processes_[event.tgid] = {.pid = event.tgid};
-        changes.push_back({TreeChangeKind::adopted, event.tgid, 0, {}});
-    } else {
-        // whichever thread called it is the leader now, and alone
-        known->second.threads.clear();
-        known->second.leader_alive = true;
-    }
-    changes.push_back({TreeChangeKind::execed, event.tgid, 0, {}});
+    TrackedProcess& process = known == processes_.end() ? adopt(event, changes) : known->second;
+    // whichever thread called it is the leader now, and alone
+    process.threads.clear();
+    process.leader_alive = true;
+    process.threads_unsure = false;
+    process.last_status.reset();
+    changes.push_back(describe(ProcessEventKind::execed, process));
 }
 
 void ProcessTree::apply_exit(const ProcEvent& event, Changes& changes) {
     const auto known = processes_.find(event.tgid);
-    if (known == processes_.end()) {
-        if (event.pid != event.tgid) return;
-        // never seen otherwise: it came and went between two looks
-        changes.push_back({TreeChangeKind::adopted, event.tgid, 0, {}});
-        changes.push_back({TreeChangeKind::ended, event.tgid, 0, event.status});
-        return;
-    }
+    if (known == processes_.end()) return apply_exit_of_unknown(event, changes);
     TrackedProcess& process = known->second;
     // the end of an earlier process of that pid, queued since before we read /proc
     if (event.timestamp_ns + kTickSlackNs < process.started_ns) return;
@@ -82,50 +108,137 @@ void ProcessTree::apply_exit(const ProcEvent& event, Changes& changes) {
         process.leader_alive = false;
     else
         std::erase(process.threads, event.pid);
-    if (process.leader_alive || !process.threads.empty()) return;
-    // the status of a process is that of its last thread (kernel/exit.c: synchronize_group_exit)
-    changes.push_back({TreeChangeKind::ended, event.tgid, process.parent_pid, event.status});
-    processes_.erase(known);
-}
-
-void ProcessTree::observe(std::span<const ObservedProcess> members, uint64_t now_ns, Changes& changes) {
-    for (auto& [pid, process] : processes_)
-        if (process.missing_since_ns == 0) process.missing_since_ns = now_ns;
-    for (const ObservedProcess& seen : members) {
-        const auto known = processes_.find(seen.pid);
-        const bool same =
-            known != processes_.end() &&
-            (known->second.started_ns == 0 || same_start(known->second.started_ns, seen.started_ns));
-        if (!same && known != processes_.end()) end_unknown(seen.pid, changes);
-        if (!same) changes.push_back({TreeChangeKind::adopted, seen.pid, seen.parent_pid, {}});
-        TrackedProcess& process = processes_[seen.pid];
-        process = {.pid = seen.pid,
-                   .parent_pid = seen.parent_pid,
-                   .started_ns = seen.started_ns,
-                   .threads = seen.threads,
-                   .leader_alive = seen.leader_alive};
+    if (process.threads_unsure) {
+        if (!process.last_status) unsure_.push_back(event.tgid);
+        process.last_status = event.status;
+        return;
     }
+    // the status of a process is that of its last thread (kernel/exit.c: synchronize_group_exit)
+    if (!process.leader_alive && process.threads.empty()) end(event.tgid, event.status, changes);
 }
 
-void ProcessTree::end_unknown(int32_t pid, Changes& changes) {
+void ProcessTree::apply_exit_of_unknown(const ProcEvent& event, Changes& changes) {
+    if (event.pid != event.tgid) return;
+    const auto told = unknown_ends_.find(event.tgid);
+    TreeChange change{.kind = ProcessEventKind::ended, .pid = event.tgid, .status = event.status};
+    if (told != unknown_ends_.end() && event.timestamp_ns + kTickSlackNs >= told->second) {
+        change.again = true;
+        unknown_ends_.erase(told);
+    } else {
+        // never seen otherwise: it came and went between two looks
+        changes.push_back({.kind = ProcessEventKind::adopted, .pid = event.tgid});
+    }
+    changes.push_back(change);
+}
+
+// What one thread does to itself is not the process's; glibc lets all threads change their ids.
+void ProcessTree::apply_other(const ProcEvent& event, Changes& changes) {
+    if (event.pid != event.tgid && event.kind != ProcEventKind::core) return;
+    const auto known = processes_.find(event.tgid);
+    TrackedProcess& process = known == processes_.end() ? adopt(event, changes) : known->second;
+    if (event.kind == ProcEventKind::comm) process.comm = event.comm;
+    const ProcessEventKind kind = event.kind == ProcEventKind::comm      ? ProcessEventKind::named
+                                  : event.kind == ProcEventKind::user    ? ProcessEventKind::user
+                                  : event.kind == ProcEventKind::group   ? ProcessEventKind::group
+                                  : event.kind == ProcEventKind::session ? ProcessEventKind::session
+                                                                         : ProcessEventKind::core;
+    TreeChange change = describe(kind, process);
+    change.value = join_ids(event);
+    changes.push_back(change);
+}
+
+void ProcessTree::learn(int32_t pid, int32_t container_pid, uint64_t identity, const Comm& comm) {
     const auto known = processes_.find(pid);
     if (known == processes_.end()) return;
-    changes.push_back({TreeChangeKind::ended, pid, known->second.parent_pid, {}});
+    TrackedProcess& process = known->second;
+    process.container_pid = container_pid;
+    process.comm = comm;
+    if (process.identity == 0) process.identity = identity;
+}
+
+void ProcessTree::begin_reading(uint64_t now_ns) {
+    for (auto& [pid, process] : processes_)
+        if (process.missing_since_ns == 0) process.missing_since_ns = now_ns;
+}
+
+void ProcessTree::see(int32_t pid, bool doubt, Changes& changes) {
+    TrackedProcess& process = processes_.at(pid);
+    process.missing_since_ns = 0;
+    if (doubt) process.threads_unsure = true;
+    if (std::exchange(process.escaped, false))
+        changes.push_back(describe(ProcessEventKind::returned, process));
+}
+
+void ProcessTree::observe(ObservedProcess seen, bool doubt, Changes& changes) {
+    const auto known = processes_.find(seen.pid);
+    const bool same = known != processes_.end() && is_same(known->second, seen);
+    if (!same && known != processes_.end()) end(seen.pid, {}, changes);
+    TrackedProcess& process = processes_[seen.pid];
+    process.pid = seen.pid;
+    process.parent_pid = seen.parent_pid;
+    process.container_pid = seen.container_pid;
+    process.started_ns = seen.started_ns;
+    process.identity = seen.identity;
+    process.comm = seen.comm;
+    if (seen.pidfd) process.pidfd = std::move(seen.pidfd);
+    correct_threads(seen);
+    if (!same) {
+        process.adopted = true;
+        unknown_ends_.erase(seen.pid);
+        changes.push_back(describe(ProcessEventKind::adopted, process));
+    }
+    see(seen.pid, doubt && seen.threads.size() > 0, changes);
+}
+
+void ProcessTree::correct_threads(const ObservedProcess& seen) {
+    const auto known = processes_.find(seen.pid);
+    if (known == processes_.end()) return;
+    known->second.threads = seen.threads;
+    known->second.leader_alive = seen.leader_alive;
+    known->second.threads_unsure = false;
+    known->second.last_status.reset();
+}
+
+void ProcessTree::end(int32_t pid, std::optional<int32_t> status, Changes& changes) {
+    const auto known = processes_.find(pid);
+    if (known == processes_.end()) return;
+    TreeChange change = describe(ProcessEventKind::ended, known->second);
+    change.status = status;
+    change.escaped = known->second.escaped;
+    changes.push_back(change);
+    if (!status) {
+        if (unknown_ends_.size() >= kUnknownEndsMax) unknown_ends_.clear();
+        unknown_ends_[pid] = known->second.started_ns;
+    }
     processes_.erase(known);
 }
 
-void ProcessTree::mark_escaped(int32_t pid) {
+void ProcessTree::mark_escaped(int32_t pid, Changes& changes) {
     const auto known = processes_.find(pid);
-    if (known != processes_.end()) known->second.escaped = true;
+    if (known == processes_.end() || std::exchange(known->second.escaped, true)) return;
+    changes.push_back(describe(ProcessEventKind::escaped, known->second));
 }
 
-void ProcessTree::expect(int32_t pid, uint64_t now_ns) {
-    processes_.try_emplace(pid, TrackedProcess{.pid = pid, .missing_since_ns = now_ns});
+void ProcessTree::expect(int32_t pid, uint64_t now_ns, Changes& changes) {
+    const auto [place, added] =
+        processes_.try_emplace(pid, TrackedProcess{.pid = pid, .adopted = true, .missing_since_ns = now_ns});
+    if (added) changes.push_back(describe(ProcessEventKind::adopted, place->second));
+}
+
+void ProcessTree::hold(int32_t pid, UniqueFd pidfd, uint64_t identity) {
+    const auto known = processes_.find(pid);
+    if (known == processes_.end()) return;
+    if (known->second.identity == 0) known->second.identity = identity;
+    if (known->second.identity == identity) known->second.pidfd = std::move(pidfd);
 }
 
 const TrackedProcess* ProcessTree::find(int32_t pid) const {
     const auto known = processes_.find(pid);
     return known == processes_.end() ? nullptr : &known->second;
+}
+
+std::vector<int32_t> ProcessTree::take_unsure() {
+    return std::exchange(unsure_, {});
 }
 
 }  // namespace xos

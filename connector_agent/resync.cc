@@ -1,5 +1,10 @@
 #include "connector_agent/resync.h"
 
+#include <poll.h>
+
+#include <algorithm>
+#include <vector>
+
 #include "connector_agent/cgroup_members.h"
 
 namespace xos {
@@ -9,33 +14,51 @@ constexpr int kReadsMax = 8;
 
 // Reads until two readings agree; a job that never stops forking is taken as the last reading shows it, and
 // its events bring the rest.
-std::vector<ObservedProcess> observe_members(int cgroup, const ProcessFiles& files, bool& removed) {
-    std::vector<ObservedProcess> observed;
+std::vector<int32_t> read_members(int cgroup, bool& removed) {
     std::vector<int32_t> before;
     for (int reading = 0; reading < kReadsMax; ++reading) {
         auto pids = read_cgroup_members(cgroup);
         if (!pids) {
             removed = pids.error().code == Errc::not_found;
-            return removed ? std::vector<ObservedProcess>{} : observed;
+            return removed ? std::vector<int32_t>{} : before;
         }
         if (reading > 0 && *pids == before) break;
         before = std::move(*pids);
-        observed.clear();
-        for (const int32_t pid : before)
-            if (auto process = files.observe(pid)) observed.push_back(std::move(*process));
     }
-    return observed;
+    return before;
+}
+
+// Of those that are held, who is over: sorted pids, by one system call.
+std::vector<int32_t> find_over(const ProcessTree& tree) {
+    std::vector<pollfd> polls;
+    std::vector<int32_t> pids, over;
+    for (const auto& [pid, process] : tree.processes()) {
+        if (!process.pidfd) continue;
+        polls.push_back({.fd = process.pidfd.get(), .events = POLLIN});
+        pids.push_back(pid);
+    }
+    if (poll(polls.data(), polls.size(), 0) > 0)
+        for (size_t i = 0; i < polls.size(); ++i)
+            if (polls[i].revents != 0) over.push_back(pids[i]);
+    std::ranges::sort(over);
+    return over;
 }
 
 enum class Whereabouts { gone, inside, outside };
 
 Whereabouts find_whereabouts(const TrackedProcess& process, std::string_view cgroup,
                              const ProcessFiles& files) {
-    const auto seen = files.observe(process.pid);
-    if (!seen) return Whereabouts::gone;
-    constexpr uint64_t kSameStartNs = 2'000'000'000;
-    const bool later = process.started_ns != 0 && seen->started_ns > process.started_ns + kSameStartNs;
-    if (later) return Whereabouts::gone;  // the pid has a new owner
+    if (process.pidfd) {
+        if (is_over(process.pidfd.get())) return Whereabouts::gone;
+    } else {
+        const auto seen = files.observe(process.pid);
+        if (!seen) return Whereabouts::gone;
+        constexpr uint64_t kSameStartNs = 2'000'000'000;
+        const bool other = process.identity != 0 ? seen->identity != process.identity
+                                                 : process.started_ns != 0 &&
+                                                       seen->started_ns > process.started_ns + kSameStartNs;
+        if (other) return Whereabouts::gone;  // the pid has a new owner
+    }
     const auto path = files.cgroup_path(process.pid);
     if (!path) return Whereabouts::gone;
     return is_inside(*path, cgroup) ? Whereabouts::inside : Whereabouts::outside;
@@ -49,30 +72,52 @@ bool is_inside(std::string_view path, std::string_view cgroup) {
     return path.size() == cgroup.size() || path[cgroup.size()] == '/';
 }
 
-ResyncReport resync(Binding& binding, const ProcessFiles& files, uint64_t now_ns,
+ResyncReport resync(Binding& binding, const ProcessFiles& files, uint64_t now_ns, bool doubt,
                     ProcessTree::Changes& changes) {
     ResyncReport report;
     ProcessTree& tree = binding.tree();
-    const auto members = observe_members(binding.cgroup(), files, report.cgroup_removed);
-    tree.observe(members, now_ns, changes);
-    std::vector<int32_t> gone;
+    const std::vector<int32_t> members = read_members(binding.cgroup(), report.cgroup_removed);
+    tree.begin_reading(now_ns);
+    const std::vector<int32_t> over = find_over(tree);
+    for (const int32_t pid : members) {
+        const TrackedProcess* known = tree.find(pid);
+        if (known != nullptr && known->pidfd && !std::ranges::binary_search(over, pid))
+            tree.see(pid, doubt, changes);
+        else if (auto seen = files.observe(pid))
+            tree.observe(std::move(*seen), doubt, changes);
+    }
+    std::vector<int32_t> gone, inside, escaped;
     for (const auto& [pid, process] : tree.processes()) {
-        if (process.missing_since_ns == 0) {
-            ++report.alive;
-            continue;
-        }
+        if (process.missing_since_ns == 0) continue;
         const Whereabouts where = find_whereabouts(process, binding.request().path, files);
-        if (where == Whereabouts::outside && !process.escaped) report.escaped.push_back(pid);
+        if (where == Whereabouts::inside) inside.push_back(pid);
+        if (where == Whereabouts::outside) escaped.push_back(pid);
         if (where != Whereabouts::gone) continue;
         if (now_ns - process.missing_since_ns >= kExitEventGraceNs)
             gone.push_back(pid);
         else
             ++report.undecided;
     }
-    for (const int32_t pid : report.escaped) tree.mark_escaped(pid);
-    for (const int32_t pid : gone) tree.end_unknown(pid, changes);
-    report.ended_unknown = static_cast<uint32_t>(gone.size());
+    for (const int32_t pid : inside) tree.see(pid, doubt, changes);
+    for (const int32_t pid : escaped) tree.mark_escaped(pid, changes);
+    for (const int32_t pid : gone) {
+        const UniqueFd& pidfd = tree.find(pid)->pidfd;
+        tree.end(pid, pidfd ? ask_exit_status(pidfd.get()) : std::nullopt, changes);
+    }
     return report;
+}
+
+void settle_unsure(Binding& binding, const ProcessFiles& files, ProcessTree::Changes& changes) {
+    ProcessTree& tree = binding.tree();
+    for (const int32_t pid : tree.take_unsure()) {
+        const TrackedProcess* process = tree.find(pid);
+        if (process == nullptr || !process->last_status) continue;
+        const auto seen = files.observe(pid);
+        if (seen && (process->identity == 0 || process->identity == seen->identity))
+            tree.correct_threads(*seen);
+        else
+            tree.end(pid, process->last_status, changes);
+    }
 }
 
 }  // namespace xos

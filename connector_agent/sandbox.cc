@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "common/log.h"
+#include "connector_agent/pidfd_info.h"
 
 namespace xos {
 namespace {
@@ -21,42 +22,16 @@ struct FilterDeleter {
 using SeccompFilter = std::unique_ptr<void, FilterDeleter>;
 
 constexpr std::array kAllowed{
-    SCMP_SYS(accept4),
-    SCMP_SYS(brk),
-    SCMP_SYS(clock_gettime),
-    SCMP_SYS(clock_nanosleep),
-    SCMP_SYS(close),
-    SCMP_SYS(exit),
-    SCMP_SYS(exit_group),
-    SCMP_SYS(fcntl),
-    SCMP_SYS(fstat),
-    SCMP_SYS(futex),
-    SCMP_SYS(getdents64),
-    SCMP_SYS(getpid),
-    SCMP_SYS(getrandom),
-    SCMP_SYS(getsockname),
-    SCMP_SYS(getsockopt),
-    SCMP_SYS(lseek),
-    SCMP_SYS(madvise),
-    SCMP_SYS(mremap),
-    SCMP_SYS(munmap),
-    SCMP_SYS(newfstatat),
-    SCMP_SYS(poll),
-    SCMP_SYS(ppoll),
-    SCMP_SYS(read),
-    SCMP_SYS(recvmmsg),
-    SCMP_SYS(recvmsg),
-    SCMP_SYS(restart_syscall),
-    SCMP_SYS(rt_sigaction),
-    SCMP_SYS(rt_sigprocmask),
-    SCMP_SYS(rt_sigreturn),
-    SCMP_SYS(sendmsg),
-    SCMP_SYS(sendto),
-    SCMP_SYS(statx),
-    SCMP_SYS(timerfd_settime),
-    SCMP_SYS(write),
-    SCMP_SYS(writev),
-    SCMP_SYS(gettid),
+    SCMP_SYS(accept4),         SCMP_SYS(brk),          SCMP_SYS(clock_gettime),  SCMP_SYS(clock_nanosleep),
+    SCMP_SYS(close),           SCMP_SYS(exit),         SCMP_SYS(exit_group),     SCMP_SYS(fcntl),
+    SCMP_SYS(fstat),           SCMP_SYS(ftruncate),    SCMP_SYS(futex),          SCMP_SYS(getdents64),
+    SCMP_SYS(getpid),          SCMP_SYS(getrandom),    SCMP_SYS(getsockname),    SCMP_SYS(getsockopt),
+    SCMP_SYS(lseek),           SCMP_SYS(madvise),      SCMP_SYS(mremap),         SCMP_SYS(munmap),
+    SCMP_SYS(newfstatat),      SCMP_SYS(pidfd_open),   SCMP_SYS(poll),           SCMP_SYS(ppoll),
+    SCMP_SYS(pwrite64),        SCMP_SYS(read),         SCMP_SYS(recvmmsg),       SCMP_SYS(recvmsg),
+    SCMP_SYS(restart_syscall), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(sendmsg),         SCMP_SYS(sendto),       SCMP_SYS(statx),          SCMP_SYS(timerfd_settime),
+    SCMP_SYS(write),           SCMP_SYS(writev),       SCMP_SYS(gettid),
     SCMP_SYS(tgkill),  // abort() of an assertion
 };
 
@@ -77,6 +52,8 @@ Outcome<void> check_capabilities() {
                             SCMP_A0(SCMP_CMP_EQ, BPF_MAP_LOOKUP_ELEM)) == 0 &&
            seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)) ==
                0 &&
+           seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                            SCMP_A1(SCMP_CMP_EQ, kPidfdGetInfo)) == 0 &&
            seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
                             SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0 &&
            seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,

@@ -1,6 +1,7 @@
 #include "connector_agent/tracker.h"
 
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 #include "common/log.h"
@@ -13,6 +14,9 @@ namespace {
 
 constexpr uint64_t kMs = 1'000'000;
 constexpr uint64_t kPopulatedRetryNs = 20 * kMs;  // the cgroup may count a process that is just leaving
+// Who lives this long is held by a pidfd. Sooner would cost every process of a storm two system calls.
+constexpr uint64_t kYouthNs = 100 * kMs;
+constexpr size_t kEscapedWatched = 64;
 
 }  // namespace
 
@@ -21,42 +25,43 @@ Tracker::Tracker(EventSource source, ProcessFiles files, Send send, BindWaiting 
       files_(std::move(files)),
       send_(std::move(send)),
       bind_waiting_(std::move(bind_waiting)),
-      heartbeat_(source_.counters(0)) {}
+      heartbeat_(source_.state().slot(0)) {}
 
-void Tracker::bind(Bind request, UniqueFd cgroup) {
+void Tracker::bind(Bind request, UniqueFd cgroup, UniqueFd journal) {
     const uint32_t serial = request.serial;
     const uint32_t slot = request.slot;
     if (slot == 0 || slot >= XOS_BINDINGS_MAX || find(serial) != nullptr) return;
-    if (!request.resume) source_.publish(slot, {});
+    if (!request.resume) source_.state().put({.slot = slot, .state = {}});
     const bool resume = request.resume;
-    const auto [place, _] =
-        bindings_.try_emplace(serial, std::move(request), std::move(cgroup), source_.counters(slot));
+    const auto [place, _] = bindings_.try_emplace(serial, std::move(request), std::move(cgroup),
+                                                  std::move(journal), source_.state().slot(slot));
     Binding& binding = place->second;
     binding.set_exact(source_.filtered());
     binding.unknown_told = binding.counters().exit_codes_unknown;
     if (resume) binding.doubt = LossReason::agent_restart;
-    if (!started_) return;
-    resync_now(binding);
-    expect_main(binding);
-}
-
-void Tracker::expect_main(Binding& binding) {
-    const int32_t pid = binding.request().main_pid;
-    if (pid == 0 || binding.main_ended() || binding.tree().find(pid) != nullptr) return;
-    binding.tree().expect(pid, monotonic_ns());
-    plan_resync(binding, kExitEventGraceNs);
+    if (started_) resync_now(binding);
 }
 
 void Tracker::watch_main(const WatchMain& request) {
     Binding* binding = find(request.serial);
     if (binding == nullptr || request.pid <= 0) return;
+    if (!started_) return binding->watch_main(request.pid, monotonic_ns());  // start() does the rest
+    drain();
+    resync_now(*binding);
     binding->watch_main(request.pid, monotonic_ns());
-    plan_resync(*binding, 0);
+    binding->tell_restored(monotonic_ns());
+    plan_resync(*binding, kExitEventGraceNs);
     tell_ends(*binding);
+    store(*binding);
 }
 
 void Tracker::unbind(const Unbind& request) {
+    Binding* binding = find(request.serial);
+    if (binding == nullptr) return;
+    store(*binding);
+    due_.erase({binding->resync_due_ns, request.serial});
     std::erase_if(owners_, [&](const auto& entry) { return entry.second == request.serial; });
+    std::erase_if(escaped_, [&](const auto& entry) { return entry.second == request.serial; });
     bindings_.erase(request.serial);
 }
 
@@ -68,29 +73,32 @@ void Tracker::snapshot(const SnapshotRequest& request) {
             true);
         return;
     }
-    binding->set_passed(source_.passed(binding->request().slot));
-    if (started_) drain();
-    resync_now(*binding);
-    check_binding(*binding);
-    for (const SnapshotPage& page : describe_binding(*binding, files_, request.request)) send_(page, true);
+    if (started_) {
+        binding->set_passed(source_.passed(binding->request().slot));
+        drain();
+        resync_now(*binding);
+        check_binding(*binding);
+    }
+    for (SnapshotPage& page : describe_binding(*binding, files_, request.request)) {
+        page.state_bytes = source_.state().resident_bytes();
+        send_(page, true);
+    }
 }
 
 void Tracker::start() {
     if (started_) return;
     started_ = true;
     bind_waiting_();
-    const auto [begin, end] = source_.recover();
-    heartbeat_ = source_.counters(0);
-    for (size_t i = begin; i < end; ++i) process(i);
-    if (end > begin)
+    const std::span<const EventMessage> taken = source_.recover();
+    heartbeat_ = source_.state().slot(0);
+    for (const EventMessage& message : taken) process(message);
+    finish_batch(taken.size());
+    if (!taken.empty())
         log(Level::notice, "took over messages of a killed agent",
-            {{"messages", std::to_string(end - begin)}});
+            {{"messages", std::to_string(taken.size())}});
     drain();
     gap_told_ = source_.gap();
-    for (auto& [serial, binding] : bindings_) {
-        resync_now(binding);
-        expect_main(binding);
-    }
+    for (auto& [serial, binding] : bindings_) resync_now(binding, true);
     check_equation();
 }
 
@@ -107,21 +115,15 @@ Binding* Tracker::find(uint32_t serial) {
 void Tracker::settle(Binding& binding, const ProcessTree::Changes& changes) {
     const uint32_t serial = binding.request().serial;
     for (const TreeChange& change : changes) {
-        if (change.kind == TreeChangeKind::ended) {
+        if (change.kind == ProcessEventKind::escaped) escaped_[change.pid] = serial;
+        if (change.kind == ProcessEventKind::returned || change.escaped) escaped_.erase(change.pid);
+        if (change.kind == ProcessEventKind::ended) {
             const auto owner = owners_.find(change.pid);
             if (owner != owners_.end() && owner->second == serial) owners_.erase(owner);
-        } else {
+        } else if (change.kind == ProcessEventKind::forked || change.kind == ProcessEventKind::adopted) {
             owners_[change.pid] = serial;
+            young_.push_back({monotonic_ns() + kYouthNs, serial, change.pid});
         }
-        if (!binding.request().stream) continue;
-        static_assert(static_cast<int>(TreeChangeKind::adopted) ==
-                      static_cast<int>(ProcessEventKind::adopted));
-        send_(ProcessEvent{.serial = serial,
-                           .kind = static_cast<ProcessEventKind>(change.kind),
-                           .pid = change.pid,
-                           .parent_pid = change.parent_pid,
-                           .status = change.status},
-              false);
     }
     tell_ends(binding);
 }
@@ -135,45 +137,76 @@ void Tracker::tell_ends(Binding& binding) {
     send_(Empty{.serial = binding.request().serial}, true);
 }
 
-void Tracker::resync_now(Binding& binding) {
+void Tracker::store(Binding& binding) {
+    if (!binding.changed) return;
+    std::optional<Error> failed;
+    source_.state().put({.slot = binding.request().slot, .state = binding.make_state(failed)});
+    note_journal(binding, failed);
+}
+
+void Tracker::note_journal(Binding& binding, const std::optional<Error>& failed) {
+    if (!failed) return;
+    log(Level::error, "events are not kept any more",
+        {{"binding", binding.request().job}, {"reason", std::strerror(failed->sys)}});
+    send_(Lost{.serial = binding.request().serial, .reason = LossReason::journal, .number_known = false},
+          true);
+}
+
+void Tracker::resync_now(Binding& binding, bool doubt) {
+    due_.erase({binding.resync_due_ns, binding.request().serial});
     binding.resync_due_ns = 0;
+    const uint64_t now = monotonic_ns();
     ProcessTree::Changes changes;
-    const ResyncReport report = resync(binding, files_, monotonic_ns(), changes);
-    binding.record(changes);
+    const ResyncReport report = resync(binding, files_, now, doubt, changes);
+    binding.record(changes, now);
+    bool expected = binding.expect_main(now);
+    if (binding.recovering()) binding.end_recovery();
     settle(binding, changes);
-    if (binding.request().stream)
-        for (const int32_t pid : report.escaped)
-            send_(
-                ProcessEvent{
-                    .serial = binding.request().serial, .kind = ProcessEventKind::escaped, .pid = pid},
-                false);
-    if (report.undecided > 0) plan_resync(binding, kExitEventGraceNs);
-    source_.publish(binding.request().slot, binding.counters());
+    if (report.undecided > 0 || expected) plan_resync(binding, kExitEventGraceNs);
     const uint64_t unknown = binding.counters().exit_codes_unknown - binding.unknown_told;
     binding.unknown_told += unknown;
     if (unknown > 0)
         tell_loss(
             {.serial = binding.request().serial, .reason = binding.doubt, .exit_codes_unknown = unknown});
+    store(binding);
 }
 
 void Tracker::resync_all() {
     for (auto& [serial, binding] : bindings_) {
         binding.record_resync();
-        resync_now(binding);
+        resync_now(binding, true);
     }
 }
 
 void Tracker::plan_resync(Binding& binding, uint64_t delay_ns) {
     const uint64_t due = monotonic_ns() + delay_ns;
-    if (binding.resync_due_ns == 0 || due < binding.resync_due_ns) binding.resync_due_ns = due;
+    if (binding.resync_due_ns != 0 && binding.resync_due_ns <= due) return;
+    due_.erase({binding.resync_due_ns, binding.request().serial});
+    binding.resync_due_ns = due;
+    due_.emplace(due, binding.request().serial);
+}
+
+void Tracker::hold_young(uint64_t now) {
+    if (young_.empty() || young_.front().due_ns > now) return;
+    drain();  // who has ended since is not looked for under a pid that may be another's by now
+    while (!young_.empty() && young_.front().due_ns <= now) {
+        const Young young = young_.front();
+        young_.pop_front();
+        Binding* binding = find(young.serial);
+        const TrackedProcess* process = binding == nullptr ? nullptr : binding->tree().find(young.pid);
+        if (process == nullptr || process->pidfd) continue;
+        if (auto held = files_.hold(young.pid))
+            binding->tree().hold(young.pid, std::move(held->pidfd), held->identity);
+    }
 }
 
 void Tracker::run_due() {
     const uint64_t now = monotonic_ns();
     if (check_due_ns_ != 0 && check_due_ns_ <= now) check_equation();
+    hold_young(now);
     std::vector<uint32_t> due;
-    for (const auto& [serial, binding] : bindings_)
-        if (binding.resync_due_ns != 0 && binding.resync_due_ns <= now) due.push_back(serial);
+    for (auto next = due_.begin(); next != due_.end() && next->first <= now; ++next)
+        due.push_back(next->second);
     if (due.empty()) return;
     drain();
     for (const uint32_t serial : due)
@@ -182,12 +215,32 @@ void Tracker::run_due() {
 
 int Tracker::timeout_ms() const {
     uint64_t due = check_due_ns_;
-    for (const auto& [serial, binding] : bindings_)
-        if (binding.resync_due_ns != 0 && (due == 0 || binding.resync_due_ns < due))
-            due = binding.resync_due_ns;
+    if (!due_.empty() && (due == 0 || due_.begin()->first < due)) due = due_.begin()->first;
+    // in one go with those that come after it
+    if (!young_.empty() && (due == 0 || young_.front().due_ns + kYouthNs < due))
+        due = young_.front().due_ns + kYouthNs;
     if (due == 0) return -1;
     const uint64_t now = monotonic_ns();
     return due <= now ? 0 : static_cast<int>(std::min<uint64_t>((due - now) / kMs + 1, 60'000));
+}
+
+void Tracker::add_escaped(std::vector<pollfd>& polls) const {
+    for (const auto& [pid, serial] : escaped_) {
+        if (polls.size() >= kEscapedWatched) return;  // a sweep finds the others
+        const auto binding = bindings_.find(serial);
+        const TrackedProcess* process =
+            binding == bindings_.end() ? nullptr : binding->second.tree().find(pid);
+        if (process != nullptr && process->pidfd)
+            polls.push_back({.fd = process->pidfd.get(), .events = POLLIN});
+    }
+}
+
+void Tracker::escaped_ready() {
+    std::set<uint32_t> serials;
+    for (const auto& [pid, serial] : escaped_) serials.insert(serial);
+    drain();
+    for (const uint32_t serial : serials)
+        if (Binding* binding = find(serial)) resync_now(*binding);
 }
 
 }  // namespace xos

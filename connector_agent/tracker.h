@@ -7,11 +7,16 @@
 // lost. Any deficit that two checks in a row confirm is declared, said to xosd, and followed by a resync.
 #pragma once
 
+#include <poll.h>
+
+#include <deque>
 #include <functional>
+#include <set>
 #include <unordered_map>
 
 #include "common/tracking/agent_protocol.h"
 #include "connector_agent/binding.h"
+#include "connector_agent/event_rate.h"
 #include "connector_agent/event_source.h"
 #include "connector_agent/process_files.h"
 
@@ -28,7 +33,7 @@ class Tracker {
 
     Tracker(EventSource source, ProcessFiles files, Send send, BindWaiting bind_waiting);
 
-    void bind(Bind request, UniqueFd cgroup);
+    void bind(Bind request, UniqueFd cgroup, UniqueFd journal);
     void watch_main(const WatchMain& request);
     void unbind(const Unbind& request);
     void snapshot(const SnapshotRequest& request);
@@ -38,6 +43,7 @@ class Tracker {
 
     bool started() const { return started_; }
     const EventSource& source() const { return source_; }
+    uint32_t held_max() const { return files_.held_max(); }
     // The socket is readable.
     void read_events();
     // Heartbeat, equation, a share of the bindings re-read. Once a second; more often while silent().
@@ -47,26 +53,41 @@ class Tracker {
     // Until the next planned work, -1 = none.
     int timeout_ms() const;
     bool silent() const { return silent_since_ns_ != 0; }
+    // Appends what to wait for beside the socket: ends of escaped processes, of which the kernel's messages
+    // tell nothing. Any that is ready: escaped_ready().
+    void add_escaped(std::vector<pollfd>& polls) const;
+    void escaped_ready();
 
   private:
-    // False: more came than one call reads.
+    struct Young {
+        uint64_t due_ns;
+        uint32_t serial;
+        int32_t pid;
+    };
+    // tracker_events.cc. drain(): false: more came than one call reads.
     bool drain();
-    void process(size_t index);
-    void process_for(Binding& binding, size_t index, const ProcEvent& event);
-    Binding* route(const ProcEvent& event);
+    void process(const EventMessage& message);
+    void process_for(Binding& binding, const ProcEvent& event, const std::optional<xos_origin>& origin);
+    void finish_batch(size_t count);
+    void settle_unsure_threads();
+    Binding* route(const ProcEvent& event, std::optional<xos_origin>& origin);
     Binding* route_by_cgroup(int32_t pid);
-    Binding* find(uint32_t serial);
-    void settle(Binding& binding, const ProcessTree::Changes& changes);
-    void tell_ends(Binding& binding);
     void check_equation();
     void check_binding(Binding& binding);
     void check_gap();
     void check_heartbeat(bool overflow);
-    void expect_main(Binding& binding);
     void sweep();
-    void resync_now(Binding& binding);
+
+    Binding* find(uint32_t serial);
+    void settle(Binding& binding, const ProcessTree::Changes& changes);
+    void tell_ends(Binding& binding);
+    // Outside of a batch: what changed is in the shared state.
+    void store(Binding& binding);
+    void note_journal(Binding& binding, const std::optional<Error>& failed);
+    void resync_now(Binding& binding, bool doubt = false);
     void resync_all();
     void plan_resync(Binding& binding, uint64_t delay_ns);
+    void hold_young(uint64_t now);
     void tell_loss(const Lost& loss);
 
     EventSource source_;
@@ -75,9 +96,16 @@ class Tracker {
     BindWaiting bind_waiting_;
     std::unordered_map<uint32_t, Binding> bindings_;  // by serial
     std::unordered_map<int32_t, uint32_t> owners_;    // process to serial
+    std::set<std::pair<uint64_t, uint32_t>> due_;     // planned resyncs: time, serial
+    std::deque<Young> young_;                         // not held yet
+    std::unordered_map<int32_t, uint32_t> escaped_;   // process to serial
+    std::vector<uint32_t> changed_;                   // serials that the current batch concerns
+    std::vector<uint32_t> unsure_;                    // serials with ends to be asked for
+    ProcessTree::Changes changes_;                    // of one event; kept to save its memory
+    EventRate rate_;
     bool started_ = false;
-    size_t last_batch_ = 0;
-    TrackingCounters heartbeat_;
+    bool heard_ = false;  // the current batch has a heartbeat
+    SlotState heartbeat_;
     uint64_t beats_known_ = 0;  // passed or received at the last beat
     uint64_t gap_told_ = 0;
     uint64_t silent_since_ns_ = 0;

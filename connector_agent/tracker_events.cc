@@ -15,32 +15,21 @@ namespace {
 
 constexpr uint64_t kMs = 1'000'000;
 constexpr uint64_t kRecheckNs = 5 * kMs;  // a message may be counted but not queued yet
-constexpr size_t kBusyBatch = 8;          // from here on waiting a little saves more than it delays
-constexpr long kCoalesceNs = 500'000;
+constexpr long kCoalesceNs = 1'000'000;
 constexpr int kBatchesPerDrain = 1024;
 constexpr size_t kSweepsPerTick = 64;
 constexpr char kHeartbeatName[] = "xos-connector-a";
 
-std::string to_text(LossReason reason) {
-    switch (reason) {
-        case LossReason::overflow:
-            return "overflow";
-        case LossReason::kernel_gap:
-            return "kernel-gap";
-        case LossReason::silence:
-            return "silence";
-        case LossReason::agent_restart:
-            return "agent-restart";
-        case LossReason::stream_full:
-            return "stream-full";
-    }
-    return "?";
+Comm comm_of(const xos_origin& origin) {
+    Comm comm{};
+    std::ranges::copy(origin.comm, comm.begin());
+    return comm;
 }
 
 }  // namespace
 
 void Tracker::read_events() {
-    if (last_batch_ >= kBusyBatch) {
+    if (rate_.busy()) {
         const timespec pause{.tv_sec = 0, .tv_nsec = kCoalesceNs};
         nanosleep(&pause, nullptr);
     }
@@ -49,51 +38,85 @@ void Tracker::read_events() {
 }
 
 bool Tracker::drain() {
-    for (int batch = 0; batch < kBatchesPerDrain; ++batch) {
-        const auto count = source_.receive();
-        if (!count) {
-            log(Level::error, "reading process events failed", {{"reason", count.error().message}});
+    bool emptied = false;
+    for (int batch = 0; batch < kBatchesPerDrain && !emptied; ++batch) {
+        const auto taken = source_.receive();
+        if (!taken) {
+            log(Level::error, "reading process events failed", {{"reason", taken.error().message}});
             return true;
         }
-        if (*count == 0) return true;
-        last_batch_ = *count;
-        for (size_t i = 0; i < *count; ++i) process(i);
+        for (const EventMessage& message : *taken) process(message);
+        finish_batch(taken->size());
+        rate_.add(taken->size(), monotonic_ns());
+        emptied = taken->size() < kBatchMax;
     }
-    return false;
+    if (emptied) settle_unsure_threads();
+    return emptied;
 }
 
-void Tracker::process(size_t index) {
-    const auto event = source_.event(index);
-    if (!event || event->kind == ProcEventKind::other) return source_.discard(index);
-    if (event->kind == ProcEventKind::comm) {
-        if (event->tgid != getpid()) return source_.discard(index);
-        ++heartbeat_.received;
-        return source_.commit(index, 0, heartbeat_);
+void Tracker::process(const EventMessage& message) {
+    const auto event = EventSource::parse(message);
+    if (!event || event->kind == ProcEventKind::other) return;
+    if (event->kind == ProcEventKind::comm && event->tgid == getpid()) {
+        ++heartbeat_.counters.received;
+        heard_ = true;
+        return;
     }
-    Binding* binding = route(*event);
-    if (binding == nullptr) return source_.discard(index);
-    process_for(*binding, index, *event);
+    std::optional<xos_origin> origin;
+    if (Binding* binding = route(*event, origin)) process_for(*binding, *event, origin);
 }
 
-void Tracker::process_for(Binding& binding, size_t index, const ProcEvent& event) {
-    ProcessTree::Changes changes;
-    binding.apply(event, changes);
-    settle(binding, changes);
-    source_.commit(index, binding.request().slot, binding.counters());
+void Tracker::process_for(Binding& binding, const ProcEvent& event, const std::optional<xos_origin>& origin) {
+    changes_.clear();
+    if (origin && event.kind == ProcEventKind::exec)
+        binding.tree().learn(event.tgid, origin->container_pid, origin->identity, comm_of(*origin));
+    binding.apply(event, changes_);
+    if (!binding.in_batch) changed_.push_back(binding.request().serial);
+    binding.in_batch = true;
+    settle(binding, changes_);
 }
 
-Binding* Tracker::route(const ProcEvent& event) {
+void Tracker::finish_batch(size_t count) {
+    if (count == 0) return;
+    std::vector<SlotChange> changes;
+    if (std::exchange(heard_, false)) changes.push_back({.slot = 0, .state = heartbeat_});
+    for (const uint32_t serial : changed_) {
+        Binding* binding = find(serial);
+        if (binding == nullptr) continue;
+        binding->in_batch = false;
+        std::optional<Error> failed;
+        changes.push_back({.slot = binding->request().slot, .state = binding->make_state(failed)});
+        note_journal(*binding, failed);
+        if (binding->tree().has_unsure()) unsure_.push_back(serial);
+    }
+    changed_.clear();
+    source_.state().commit(count, changes);
+}
+
+void Tracker::settle_unsure_threads() {
+    for (const uint32_t serial : std::exchange(unsure_, {})) {
+        Binding* binding = find(serial);
+        if (binding == nullptr) continue;
+        ProcessTree::Changes changes;
+        settle_unsure(*binding, files_, changes);
+        binding->record(changes, monotonic_ns());
+        settle(*binding, changes);
+        store(*binding);
+    }
+}
+
+// origin is set where somebody will want it: the process is not known, or its journal wants its name.
+Binding* Tracker::route(const ProcEvent& event, std::optional<xos_origin>& origin) {
     const bool new_process = event.kind == ProcEventKind::fork && event.pid == event.tgid;
     const auto owner = owners_.find(new_process ? event.parent_tgid : event.tgid);
-    if (owner != owners_.end()) {
-        if (Binding* binding = find(owner->second)) return binding;
-    }
-    if (!source_.filtered()) return route_by_cgroup(event.tgid);
-    const uint32_t serial = source_.origin(event.tgid);
-    if (serial == 0) return nullptr;
-    if (Binding* binding = find(serial)) return binding;
+    Binding* known = owner == owners_.end() ? nullptr : find(owner->second);
+    if (!source_.filtered()) return known != nullptr ? known : route_by_cgroup(event.tgid);
+    if (known == nullptr || (event.kind == ProcEventKind::exec && known->keeps_journal()))
+        origin = source_.origin(new_process ? event.parent_tgid : event.tgid);
+    if (known != nullptr || !origin) return known;
+    if (Binding* binding = find(origin->serial)) return binding;
     bind_waiting_();
-    return find(serial);
+    return find(origin->serial);
 }
 
 Binding* Tracker::route_by_cgroup(int32_t pid) {
@@ -116,7 +139,7 @@ void Tracker::tick() {
 }
 
 void Tracker::check_heartbeat(bool overflow) {
-    const uint64_t beats = std::max(source_.passed(0), heartbeat_.received);
+    const uint64_t beats = std::max(source_.passed(0), heartbeat_.counters.received);
     const bool heard = beats != beats_known_;
     beats_known_ = beats;
     const uint64_t now = monotonic_ns();
@@ -175,7 +198,7 @@ void Tracker::check_binding(Binding& binding) {
     binding.record_loss(confirmed);
     binding.record_resync();
     tell_loss({.serial = binding.request().serial, .reason = binding.doubt, .events = confirmed});
-    resync_now(binding);
+    resync_now(binding, true);
 }
 
 void Tracker::sweep() {
@@ -191,10 +214,13 @@ void Tracker::sweep() {
 
 void Tracker::tell_loss(const Lost& loss) {
     log(Level::warning, "process events were lost",
-        {{"reason", to_text(loss.reason)},
+        {{"reason", loss_reason_name(loss.reason)},
          {"binding", std::to_string(loss.serial)},
          {"events", loss.number_known ? std::to_string(loss.events) : "unknown"},
          {"exit-codes-unknown", std::to_string(loss.exit_codes_unknown)}});
+    const uint64_t now = monotonic_ns();
+    for (auto& [serial, binding] : bindings_)
+        if (loss.serial == 0 || loss.serial == serial) binding.record_lost(loss, now);
     send_(loss, true);
 }
 

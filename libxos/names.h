@@ -21,6 +21,7 @@ inline constexpr char kStateDir[] = "/var/lib/xos";  // 0711: jobs' layers are r
 inline constexpr char kStateDatabase[] = "/var/lib/xos/state.sqlite";  // 0600
 inline constexpr char kJobDir[] = "/var/lib/xos/jobs";                 // 0711
 inline constexpr char kCheckpointDir[] = "/var/lib/xos/checkpoints";   // 0700
+inline constexpr char kEventsDir[] = "/var/lib/xos/events";            // 0700
 inline constexpr char kNodeConfig[] = "/etc/xos/node.yaml";
 inline constexpr char kSshdConfig[] = "/etc/ssh/sshd_config.d/50-xos.conf";
 inline constexpr char kSshdUntold[] = "/run/xos/sshd-untold";  // sshd may not have read kSshdConfig as it is

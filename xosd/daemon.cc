@@ -41,7 +41,7 @@ Outcome<void> take(Outcome<std::unique_ptr<T>> made, std::unique_ptr<T>& into) {
 
 Outcome<void> make_directories() {
     constexpr std::pair<const char*, mode_t> kDirectories[] = {
-        {kRunDir, 0755}, {kStateDir, 0711}, {kJobDir, 0711}, {kCheckpointDir, 0700}};
+        {kRunDir, 0755}, {kStateDir, 0711}, {kJobDir, 0711}, {kCheckpointDir, 0700}, {kEventsDir, 0700}};
     for (const auto& [path, mode] : kDirectories)
         if (auto made = make_directory(path, mode); !made) return made;
     return {};
@@ -70,6 +70,7 @@ void Daemon::start_logins() {
     logins = std::make_unique<LoginService>(LoginService::Parts{loop, config, *trust, *sessions, *supervisor,
                                                                 *verifier, *audit, delegations.get()});
     trust->on_change([this] { supervisor->sweep(); });
+    jobs->agent().ready();  // whatever is to be tracked on from before is bound by now
 }
 
 Outcome<void> Daemon::listen() {

@@ -11,12 +11,12 @@ namespace {
 
 void counters_fields(auto& io, auto& c) {
     io(c.passed, c.received, c.lost, c.forks, c.execs, c.exits, c.exit_codes_unknown, c.adopted, c.resyncs,
-       c.exact);
+       c.peak, c.exact);
 }
 
 void process_fields(auto& io, auto& p) {
     io(p.pid, p.container_pid, p.parent_pid, p.uid, p.state, p.main, p.escaped, p.threads, p.start_ticks,
-       p.start_time_us, p.cpu_time_us, p.exit_status);
+       p.start_time_us, p.cpu_time_us, p.memory, p.identity, p.held, p.exit_status);
     io.text(p.comm, kCommMax);
     io.text(p.command_line, kCommandLineMax);
 }
@@ -139,6 +139,22 @@ bool read_alternative(Reader& reader, size_t index, AgentMessage& message) {
 }
 
 }  // namespace
+
+const char* loss_reason_name(LossReason reason) {
+    switch (reason) {
+        case LossReason::overflow:
+            return "overflow";
+        case LossReason::kernel_gap:
+            return "kernel-gap";
+        case LossReason::silence:
+            return "silence";
+        case LossReason::agent_restart:
+            return "agent-restart";
+        case LossReason::journal:
+            return "journal";
+    }
+    return "?";
+}
 
 std::vector<std::byte> encode_agent_message(const AgentMessage& message) {
     Writer writer;

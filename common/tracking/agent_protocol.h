@@ -22,13 +22,15 @@
 
 namespace xos {
 
-inline constexpr uint32_t kAgentProtocolVersion = 1;
+inline constexpr uint32_t kAgentProtocolVersion = 2;
 inline constexpr size_t kAgentMessageMax = 64 * 1024;
 inline constexpr size_t kAgentFdsMax = 16;
 inline constexpr size_t kJobNameMax = 128;
 inline constexpr size_t kCgroupPathMax = 4096;
 inline constexpr size_t kSnapshotPageMax = 32;
 inline constexpr size_t kAgentStateSize = 1024 * 1024;  // of the memory that outlives an agent
+// Its first eight bytes, and of no other layout; 0: not used yet.
+inline constexpr uint64_t kAgentStateMagic = 0x32746e656761'02ULL;
 
 // The fixed descriptors of the agent program, and the order of those that Welcome carries.
 // Without a kernel filter only the first three exist.
@@ -39,16 +41,17 @@ struct Hello {
     static void fields(auto& io, auto& self) { io(self.version); }
 };
 
-// One descriptor comes along: the cgroup's directory.
+// One descriptor comes along, the cgroup's directory, and a second one where there is a journal: a regular
+// file, open for reading and writing, that the agent appends to (event_journal.h).
 struct Bind {
     uint32_t serial = 0, slot = 0;
     uint64_t cgroup_id = 0;
     int32_t main_pid = 0;   // 0 = not started yet
-    bool resume = false;    // the binding outlived an agent: its counters go on
-    bool stream = false;    // a ProcessEvent for everything that happens is wanted
+    bool resume = false;    // the binding outlived an agent: its counters and journal go on
+    bool restored = false;  // what is there when the main process is named was restored from a checkpoint
     std::string job, path;  // path: below the root of the v2 tree, begins with '/'
     static void fields(auto& io, auto& self) {
-        io(self.serial, self.slot, self.cgroup_id, self.main_pid, self.resume, self.stream);
+        io(self.serial, self.slot, self.cgroup_id, self.main_pid, self.resume, self.restored);
         io.text(self.job, kJobNameMax);
         io.text(self.path, kCgroupPathMax);
     }
@@ -79,7 +82,10 @@ struct Welcome {
     int32_t pid = 0;
     bool filtered = false;  // a kernel filter selects the events
     bool waiting = false;   // has not been told to start
-    static void fields(auto& io, auto& self) { io(self.version, self.pid, self.filtered, self.waiting); }
+    uint32_t held_max = 0;  // processes that it holds by pidfd at most
+    static void fields(auto& io, auto& self) {
+        io(self.version, self.pid, self.filtered, self.waiting, self.held_max);
+    }
 };
 
 struct BindingState {
@@ -102,27 +108,15 @@ struct StateEnd {
 struct SnapshotPage {
     uint32_t serial = 0, request = 0;
     bool last = false;
-    bool found = true;  // false: no such binding
+    bool found = true;         // false: no such binding
+    uint32_t held = 0;         // processes that the agent holds by pidfd, of all bindings
+    uint64_t state_bytes = 0;  // pages of the shared memory that are in use, of all bindings
     TrackingCounters counters;
     std::vector<ProcessInfo> processes;
     static void fields(auto& io, auto& self) {
-        io(self.serial, self.request, self.last, self.found);
+        io(self.serial, self.request, self.last, self.found, self.held, self.state_bytes);
         io.counters(self.counters);
         io.processes(self.processes, kSnapshotPageMax);
-    }
-};
-
-enum class ProcessEventKind : uint8_t { forked, execed, ended, adopted, escaped };
-inline constexpr ProcessEventKind kProcessEventKindLast = ProcessEventKind::escaped;
-
-struct ProcessEvent {
-    uint32_t serial = 0;
-    ProcessEventKind kind = ProcessEventKind::forked;
-    int32_t pid = 0, parent_pid = 0;
-    std::optional<int32_t> status;
-    static void fields(auto& io, auto& self) {
-        io.limited(self.kind, kProcessEventKindLast);
-        io(self.serial, self.pid, self.parent_pid, self.status);
     }
 };
 
@@ -139,10 +133,13 @@ struct Empty {
     static void fields(auto& io, auto& self) { io(self.serial); }
 };
 
-enum class LossReason : uint8_t { overflow, kernel_gap, silence, agent_restart, stream_full };
-inline constexpr LossReason kLossReasonLast = LossReason::stream_full;
+enum class LossReason : uint8_t { overflow, kernel_gap, silence, agent_restart, journal };
+inline constexpr LossReason kLossReasonLast = LossReason::journal;
+// "overflow", "kernel-gap" and so on, for logs and people.
+const char* loss_reason_name(LossReason reason);
 
-// Something was not seen. The agent has re-read the truth, or is about to.
+// Something was not seen, and the agent has re-read the truth or is about to; or, for journal, it is not kept
+// from here on: the file could not be written.
 struct Lost {
     uint32_t serial = 0;  // 0 = cannot be told apart: any binding may be concerned
     LossReason reason = LossReason::overflow;
@@ -162,9 +159,8 @@ struct Silence {
     static void fields(auto& io, auto& self) { io(self.silent, self.seconds); }
 };
 
-using AgentMessage =
-    std::variant<Hello, Bind, WatchMain, Unbind, Start, SnapshotRequest, Welcome, BindingState, StateEnd,
-                 SnapshotPage, ProcessEvent, MainExit, Empty, Lost, Silence>;
+using AgentMessage = std::variant<Hello, Bind, WatchMain, Unbind, Start, SnapshotRequest, Welcome,
+                                  BindingState, StateEnd, SnapshotPage, MainExit, Empty, Lost, Silence>;
 
 // At most kAgentMessageMax bytes; texts and lists beyond their limits are cut.
 std::vector<std::byte> encode_agent_message(const AgentMessage& message);

@@ -8,12 +8,13 @@
 #define XOS_TRACKING_FILTER_LAYOUT_H
 
 enum {
-    XOS_BINDINGS_MAX = 4096,  /* bound cgroups at one time; slot 0 counts the agent's own markers */
-    XOS_ORIGINS_MAX = 32768,  /* processes whose binding the agent may still have to learn */
-    XOS_CGROUP_DEPTH_MAX = 16 /* levels below the root of the v2 tree at which a bound cgroup may lie */
+    XOS_BINDINGS_MAX = 4096,   /* bound cgroups at one time; slot 0 counts the agent's own markers */
+    XOS_ORIGINS_MAX = 32768,   /* processes whose binding the agent may still have to learn */
+    XOS_CGROUP_DEPTH_MAX = 16, /* levels below the root of the v2 tree at which a bound cgroup may lie */
+    XOS_COMM_SIZE = 16         /* TASK_COMM_LEN of linux/sched.h */
 };
 
-/* Per CPU; written only by the filter, on that CPU. */
+/* Map cpus, one a CPU; written only by the filter, on that CPU. Readers map it. */
 struct xos_cpu_counters {
     unsigned long long messages; /* everything that the kernel multicast */
     unsigned long long gap;      /* messages whose sequence number never came by: lost before any socket */
@@ -21,7 +22,8 @@ struct xos_cpu_counters {
     unsigned int seen; /* last_seq is valid */
 };
 
-/* Per slot; messages let through. */
+/* Map slots: messages let through, by that CPU, for that binding. At [cpu * XOS_BINDINGS_MAX + slot], so that
+ * no two CPUs write one cache line. Readers map it: what passed costs them no system call. */
 struct xos_slot_counters {
     unsigned long long passed;
 };
@@ -30,6 +32,15 @@ struct xos_slot_counters {
 struct xos_binding {
     unsigned int slot;
     unsigned int serial;
+};
+
+/* What the filter saw of a process when it last acted, for those that are gone before anybody looks. */
+struct xos_origin {
+    unsigned int serial;
+    int container_pid;           /* in its innermost pid namespace; 0 = unknown */
+    unsigned long long identity; /* of its struct pid: the inode in pidfs; 0 = unknown */
+    unsigned long long start_ns; /* CLOCK_BOOTTIME; 0 = unknown */
+    char comm[XOS_COMM_SIZE];
 };
 
 struct xos_filter_config {

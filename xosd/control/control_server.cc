@@ -1,5 +1,6 @@
 #include "xosd/control/control_server.h"
 
+#include <sys/epoll.h>
 #include <systemd/sd-varlink.h>
 
 #include <algorithm>
@@ -40,6 +41,11 @@ void send_reply(sd_varlink* link, Outcome<ControlReply> outcome) {
         if (const int r = sd_varlink_push_fd(link, outcome->fd.get()); r < 0)
             return send_failure(link, Failure{Errc::system, "cannot pass a descriptor"});
         (void)outcome->fd.release();  // the link owns it now
+    }
+    if (outcome->more) {
+        if (const int r = sd_varlink_notify(link, outcome->parameters.variant()); r < 0)
+            log(Level::debug, "a reply was not sent", {{"reason", strerror(-r)}});
+        return;
     }
     // a reply that is too long for one message must not leave the caller waiting
     if (const int r = sd_varlink_reply(link, outcome->parameters.variant()); r < 0)
@@ -90,7 +96,11 @@ int call_method(sd_varlink* link, sd_json_variant* parameters, const ControlMeth
     std::shared_ptr<sd_varlink> held(sd_varlink_ref(link), LinkUnref());
     try {
         method(caller, Json::adopt(sd_json_variant_ref(parameters)),
-               [held](Outcome<ControlReply> outcome) { send_reply(held.get(), std::move(outcome)); });
+               Respond(
+                   Respond::Send(
+                       [held](Outcome<ControlReply> outcome) { send_reply(held.get(), std::move(outcome)); }),
+                   [held] { return sd_varlink_get_fd(held.get()) >= 0; },
+                   [held] { return (sd_varlink_get_events(held.get()) & EPOLLOUT) != 0; }));
     } catch (const std::exception& error) {
         log(Level::error, "control call failed", {{"reason", error.what()}});
         send_failure(link, Failure{Errc::system, "internal error; see the log of xosd"});

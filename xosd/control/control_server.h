@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include <concepts>
 #include <functional>
 #include <memory>
 #include <string>
@@ -27,11 +28,33 @@ struct Caller {
 
 struct ControlReply {
     Json parameters;
-    UniqueFd fd;  // passed along where it is set
+    UniqueFd fd;        // passed along where it is set
+    bool more = false;  // not the last one: the caller has asked for many
 };
 
-// Called once, at once or later. A failure goes out as the error org.xtreemos.Node.Failed(code, message).
-using Respond = std::function<void(Outcome<ControlReply>)>;
+// Called once, at once or later; by a method that supports more, again and again until a reply without more.
+// A failure goes out as the error org.xtreemos.Node.Failed(code, message), and is the last.
+class Respond {
+  public:
+    using Send = std::function<void(Outcome<ControlReply>)>;
+    using Ask = std::function<bool()>;
+    Respond() = default;  // to nobody yet
+    template <typename F>
+        requires std::invocable<F, Outcome<ControlReply>>
+    Respond(F send) : send_(std::move(send)) {}  // also of a plain function, for those who ask from inside
+    Respond(Send send, Ask wanted, Ask busy)
+        : send_(std::move(send)), wanted_(std::move(wanted)), busy_(std::move(busy)) {}
+
+    void operator()(Outcome<ControlReply> outcome) const { send_(std::move(outcome)); }
+    // The caller is still there.
+    bool wanted() const { return !wanted_ || wanted_(); }
+    // Earlier replies are still on their way to it: it does not keep up.
+    bool busy() const { return busy_ && busy_(); }
+
+  private:
+    Send send_;
+    Ask wanted_, busy_;
+};
 using ControlMethod = std::function<void(const Caller&, const Json& parameters, Respond)>;
 
 // The names of Errc on the wire.

@@ -77,8 +77,9 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(LoginSession, FIELD(session, INT), FIELD(lo
                                      FIELD_OPTIONAL(cgroup, STRING), FIELD_OPTIONAL(ending, STRING));
 static SD_VARLINK_DEFINE_STRUCT_TYPE(SessionProcess, FIELD(pid, INT), FIELD(parent, INT),
                                      FIELD_OPTIONAL(containerPid, INT), FIELD(uid, INT), FIELD(state, STRING),
-                                     FIELD(started, INT), FIELD(cpuUsec, INT), FIELD(escaped, BOOL),
-                                     FIELD(command, STRING));
+                                     FIELD(started, INT), FIELD(cpuUsec, INT), FIELD(memory, INT),
+                                     FIELD(threads, INT), FIELD(comm, STRING), FIELD_OPTIONAL(identity, INT),
+                                     FIELD(escaped, BOOL), FIELD(command, STRING));
 static SD_VARLINK_DEFINE_METHOD(ListSessions,
                                 SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(sessions, LoginSession, SD_VARLINK_ARRAY));
 static SD_VARLINK_DEFINE_METHOD(ShowSession, IN(session, INT),
@@ -147,8 +148,9 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(ProcessEvent, FIELD(time, INT), FIELD(event
                                      FIELD_OPTIONAL(reason, STRING));
 static SD_VARLINK_DEFINE_STRUCT_TYPE(JobProcess, FIELD(pid, INT), FIELD(parent, INT),
                                      FIELD_OPTIONAL(containerPid, INT), FIELD(uid, INT), FIELD(state, STRING),
-                                     FIELD(started, INT), FIELD(cpuUsec, INT), FIELD(escaped, BOOL),
-                                     FIELD(command, STRING));
+                                     FIELD(started, INT), FIELD(cpuUsec, INT), FIELD(memory, INT),
+                                     FIELD(threads, INT), FIELD(comm, STRING), FIELD_OPTIONAL(identity, INT),
+                                     FIELD(escaped, BOOL), FIELD(command, STRING));
 static SD_VARLINK_DEFINE_METHOD(Run, SD_VARLINK_DEFINE_INPUT(argv, SD_VARLINK_STRING, SD_VARLINK_ARRAY),
                                 SD_VARLINK_DEFINE_INPUT(environment, SD_VARLINK_STRING, SD_VARLINK_ARRAY),
                                 IN(directory, STRING), IN(mode, STRING), IN_OPTIONAL(output, STRING),
@@ -186,9 +188,11 @@ const sd_varlink_interface xos_interface_job = {
          &vl_method_ListJobs,
          SD_VARLINK_SYMBOL_COMMENT("One job and its process tree."),
          &vl_method_Describe,
-         SD_VARLINK_SYMBOL_COMMENT("What happened to the job's processes, in order; many replies, the last one "
-                                   "empty. follow: until the job has ended."),
-         &vl_type_ProcessEvent, &vl_method_Subscribe,
+         SD_VARLINK_SYMBOL_COMMENT(
+             "What happened to the job's processes, in order; many replies, the last one "
+             "empty. follow: until the job has ended."),
+         &vl_type_ProcessEvent,
+         &vl_method_Subscribe,
          SD_VARLINK_SYMBOL_COMMENT("Answers when the job has ended."),
          &vl_method_Wait,
          SD_VARLINK_SYMBOL_COMMENT("Ends every process of the job."),

@@ -1,3 +1,4 @@
+#include "xosd/control/event_stream.h"
 #include "xosd/control/interfaces.h"
 #include "xosd/control/methods.h"
 #include "xosd/control/process_json.h"
@@ -115,6 +116,18 @@ void restart(JobService& jobs, uid_t uid, uint64_t id, const Json& parameters, c
     jobs.restart(uid, id, generation, answer_status(respond));
 }
 
+void subscribe(JobService& jobs, uid_t uid, uint64_t id, const Json& parameters, const Respond& respond) {
+    const auto follow = parameters.root().boolean("follow");
+    auto journal = jobs.read_journal(uid, id);
+    if (!follow) return respond(std::unexpected(follow.error()));
+    if (!journal) return respond(std::unexpected(journal.error()));
+    const auto ended = [&jobs, id] {
+        const auto job = jobs.find(0, id);
+        return !job || job->state == JobState::ended;
+    };
+    EventStream::start(jobs.loop(), *std::move(journal), *follow, ended, respond);
+}
+
 using JobCall = void (*)(JobService&, uid_t, uint64_t, const Json&, const Respond&);
 
 constexpr std::pair<const char*, JobCall> kCalls[] = {
@@ -122,6 +135,7 @@ constexpr std::pair<const char*, JobCall> kCalls[] = {
                   const Respond& respond) { attach(jobs, uid, id, respond); }},
     {"Describe", [](JobService& jobs, uid_t uid, uint64_t id, const Json&,
                     const Respond& respond) { describe_job(jobs, uid, id, respond); }},
+    {"Subscribe", subscribe},
     {"Wait", [](JobService& jobs, uid_t uid, uint64_t id, const Json&,
                 const Respond& respond) { jobs.wait(uid, id, answer_status(respond)); }},
     {"Cancel", [](JobService& jobs, uid_t uid, uint64_t id, const Json&,

@@ -11,10 +11,14 @@ Json describe(const ProcessInfo& process) {
         .set("state", Json::string(std::string(1, process.state)))
         .set("started", Json::signed_integer(process.start_time_us))
         .set("cpuUsec", Json::integer(process.cpu_time_us))
+        .set("memory", Json::integer(process.memory))
+        .set("threads", Json::integer(process.threads))
+        .set("comm", Json::string(process.comm))
         .set("escaped", Json::boolean(process.escaped))
         .set("command", Json::string(process.command_line.empty() ? process.comm : process.command_line));
     if (process.container_pid > 0)
         object.set("containerPid", Json::integer(static_cast<uint64_t>(process.container_pid)));
+    if (process.identity != 0) object.set("identity", Json::integer(process.identity));
     return object.build();
 }
 

@@ -209,7 +209,8 @@ void JobService::restart(uint32_t uid, uint64_t id, uint64_t generation, OnJob d
 
 void JobService::restore(const Job& job, uint64_t generation, const std::string& digest, OnJob done) {
     const auto owner = find_member(job.uid);
-    const auto live = owner ? make_live(job, owner->limits) : Outcome<Live*>(std::unexpected(owner.error()));
+    const auto live =
+        owner ? make_live(job, owner->limits, true) : Outcome<Live*>(std::unexpected(owner.error()));
     if (!live) {
         give_up(job.id, live.error());
         return done(std::unexpected(live.error()));

@@ -58,16 +58,26 @@ Outcome<std::string> remove_tree(const std::string& directory) {
     return "";
 }
 
-Outcome<JobService::Live*> JobService::make_live(const Job& job, const Limits& limits) {
+Outcome<JobService::Live*> JobService::make_live(const Job& job, const Limits& limits, bool restored) {
     auto cgroup = make_empty_cgroup(*places_.cgroups, job_name(job.id));
     if (!cgroup) return std::unexpected(cgroup.error());
     Live& live = live_[job.id];
     live.cgroup = std::make_unique<JobCgroup>(*std::move(cgroup));
     if (auto held = hold_limits(*live.cgroup, limits); !held) return std::unexpected(held.error());
     // bound before the first process is born, so that no event is missed
-    if (auto bound = agent_->bind(job_name(job.id), live.cgroup->fd(), live.cgroup->path()); !bound)
+    if (auto bound = agent_->bind(job_name(job.id), live.cgroup->fd(), live.cgroup->path(),
+                                  {.journal = open_journal(job.id), .restored = restored});
+        !bound)
         return std::unexpected(bound.error());
     return &live;
+}
+
+// Without it the job runs all the same, and nothing is kept of what its processes did.
+UniqueFd JobService::open_journal(uint64_t id) const {
+    auto journal = journals_.open(id);
+    if (journal) return *std::move(journal);
+    log(Level::error, "events are not kept", {{"job", job_name(id)}, {"reason", journal.error().message}});
+    return {};
 }
 
 Outcome<ContainerSpec> JobService::make_spec(const Job& job, const Owner& owner, const Live& live) const {
@@ -304,7 +314,12 @@ void JobService::drop_oldest(uint32_t uid) {
         if (oldest == nullptr) oldest = &job;
         ++ended;
     }
+    std::vector<uint64_t> kept;
+    for (const auto& [id, job] : store_.all())
+        if (job.uid == uid && job.state == JobState::ended) kept.push_back(id);
+    journals_.trim(kept);
     if (ended <= kEndedJobsMax) return;
+    journals_.remove(oldest->id);
     if (auto removed = store_.remove(oldest->id); !removed)
         log(Level::error, "job record not removed", {{"reason", removed.error().message}});
 }

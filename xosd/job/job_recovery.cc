@@ -60,9 +60,12 @@ void JobService::recover_running(const Job& job) {
     if (auto thawed = write_cgroup(live.cgroup->fd(), "cgroup.freeze", '0'); !thawed)
         log(Level::error, "job not thawed", {{"job", name}, {"reason", thawed.error().message}});
     const auto bound = agent_->bound_jobs();
-    if (std::ranges::find(bound, name) == bound.end())
-        if (auto again = agent_->bind(name, live.cgroup->fd(), live.cgroup->path()); !again)
-            log(Level::error, "job not tracked", {{"job", name}, {"reason", again.error().message}});
+    if (std::ranges::find(bound, name) != bound.end())
+        agent_->keep_journal(name, open_journal(job.id));
+    else if (auto again = agent_->bind(name, live.cgroup->fd(), live.cgroup->path(),
+                                       {.journal = open_journal(job.id)});
+             !again)
+        log(Level::error, "job not tracked", {{"job", name}, {"reason", again.error().message}});
     auto process = open_process(job.pid, job.start_time);
     if (!process)
         return process_ended(job.id);  // while xosd was away: the loader's record or the agent knows how
@@ -85,6 +88,8 @@ void JobService::recover_files() {
     };
     for (const uint64_t id : list(places_.layers))
         if (!live_.contains(id)) clear_layer(id, [](const Outcome<void>&) {});
+    for (const uint64_t id : journals_.list())
+        if (store_.find(id) == nullptr) journals_.remove(id);
     for (const uint64_t id : list(places_.checkpoints))
         if (store_.find(id) == nullptr)
             operations_.run(

@@ -44,7 +44,7 @@ Outcome<void> JobService::start_agent() {
         places_.agent = AgentOptions{.socket_path = kAgentSocket, .program = *std::move(program)};
     }
     places_.agent->program.cgroup = places_.cgroups->agent.get();
-    auto agent = AgentClient::start_or_adopt(parts_.loop.get(), *places_.agent, make_callbacks());
+    auto agent = AgentClient::start_or_adopt(parts_.loop.get(), std::move(*places_.agent), make_callbacks());
     if (!agent) return std::unexpected(agent.error());
     agent_ = *std::move(agent);
     return {};
@@ -58,7 +58,6 @@ AgentCallbacks JobService::make_callbacks() {
         if (found != live_.end() && status) found->second.agent_status = *status;
     };
     callbacks.on_empty = [](const std::string&) {};
-    callbacks.on_event = [](const std::string&, const ProcessEvent&) {};
     callbacks.on_lost = [](const std::string& job, const Lost& loss) {
         log(Level::warning, "process events lost",
             {{"job", job.empty() ? "any" : job},
@@ -168,7 +167,7 @@ void JobService::run(uint32_t uid, const Json& parameters, OnJob done) {
     if (!added) return done(std::unexpected(added.error()));
     log(Level::info, "job submitted",
         {{"job", job_name(added->id)}, {"user", added->login}, {"command", added->request.argv.front()}});
-    auto live = make_live(*added, owner->limits);
+    auto live = make_live(*added, owner->limits, false);
     Outcome<ContainerSpec> spec = live ? make_spec(*added, *owner, **live) : std::unexpected(live.error());
     if (!spec) {
         give_up(added->id, spec.error());
@@ -250,6 +249,7 @@ void JobService::forget(uint32_t uid, uint64_t id, OnJob done) {
             failure(Errc::conflict, "{} is {}: cancel it first", job_name(id), job_state_name(job->state)));
     if (auto forgotten = forget_checkpoints(id); !forgotten) return done(std::unexpected(forgotten.error()));
     if (auto removed = store_.remove(id); !removed) return done(std::unexpected(removed.error()));
+    journals_.remove(id);
     // the record first: what a crash leaves of the files belongs to no job and goes at the next start
     operations_.run(
         "checkpoints of " + job_name(id), kRemoveDeadline,
@@ -265,6 +265,11 @@ void JobService::snapshot(uint32_t uid, uint64_t id, std::function<void(Outcome<
     if (!job) return done(std::unexpected(job.error()));
     if (job->state != JobState::running) return done(JobSnapshot{});
     if (auto asked = agent_->snapshot(job_name(id), done); !asked) done(std::unexpected(asked.error()));
+}
+
+Outcome<UniqueFd> JobService::read_journal(uint32_t uid, uint64_t id) const {
+    if (auto job = find(uid, id); !job) return std::unexpected(job.error());
+    return journals_.read(id);
 }
 
 }  // namespace xos

@@ -16,6 +16,7 @@
 
 #include "libxos/resource_files.h"
 #include "xosd/checkpoint/checkpointer.h"
+#include "xosd/job/job_journals.h"
 #include "xosd/job/job_store.h"
 #include "xosd/node_config.h"
 #include "xosd/operation_watch.h"
@@ -32,6 +33,7 @@ struct JobPlaces {
     std::string layers = kJobDir;
     std::string checkpoints = kCheckpointDir;
     std::string resources = kResourceDir;
+    std::string events = kEventsDir;
     std::string loader = ContainerSpec().loader;
     std::optional<CgroupBase> cgroups;  // none: found from xosd's own cgroup
     std::optional<AgentOptions>
@@ -77,6 +79,8 @@ class JobService {
     // The same with all ended jobs of owner, their layers among it.
     void forget_all(uint32_t owner, OnCleared done);
     void snapshot(uint32_t uid, uint64_t id, std::function<void(Outcome<JobSnapshot>)> done);
+    // What happened to its processes, see event_journal.h; it grows until the job has ended.
+    Outcome<UniqueFd> read_journal(uint32_t uid, uint64_t id) const;
 
     // The job, if uid may see it: root all, others their own. To a stranger it does not exist.
     Outcome<Job> find(uint32_t uid, uint64_t id) const;
@@ -87,6 +91,7 @@ class JobService {
 
     // What login sessions share with jobs; the service's.
     AgentClient& agent() { return *agent_; }
+    EventLoop& loop() { return parts_.loop; }
     const CgroupBase& cgroups() const { return *places_.cgroups; }
 
   private:
@@ -115,7 +120,11 @@ class JobService {
     };
 
     JobService(Parts parts, JobPlaces places)
-        : parts_(parts), places_(std::move(places)), store_(parts.database), operations_(parts.loop) {}
+        : parts_(parts),
+          places_(std::move(places)),
+          store_(parts.database),
+          journals_(places_.events),
+          operations_(parts.loop) {}
     Outcome<void> load();
     Outcome<void> start_agent();
     AgentCallbacks make_callbacks();
@@ -134,7 +143,8 @@ class JobService {
 
     // job_lifecycle.cc
     Outcome<Job> add(const Owner& owner, Job job);
-    Outcome<Live*> make_live(const Job& job, const Limits& limits);
+    // restored: from a checkpoint, with processes that were tracked before.
+    Outcome<Live*> make_live(const Job& job, const Limits& limits, bool restored);
     Outcome<ContainerSpec> make_spec(const Job& job, const Owner& member, const Live& live) const;
     void begin(const Job& job, Outcome<Operation> operation, Outcome<ContainerProcess> (*finish)(Operation),
                OnJob done);
@@ -148,6 +158,7 @@ class JobService {
     void conclude(Job job);
     void clear_leftovers(uint64_t id);
     void clear_layer(uint64_t id, OnCleared then);
+    UniqueFd open_journal(uint64_t id) const;
     void drop_oldest(uint32_t uid);
 
     // job_checkpoint.cc
@@ -169,6 +180,7 @@ class JobService {
     Parts parts_;
     JobPlaces places_;
     JobStore store_;
+    JobJournals journals_;
     OperationSet operations_;
     std::function<void(uint32_t)> stir_ = [](uint32_t) {};
     std::unique_ptr<AgentClient> agent_;

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "common/log.h"
+#include "xosd/tracking/cgroup_file.h"
 #include "xosd/tracking/cgroup_tree.h"
 
 namespace xos {
@@ -19,6 +20,7 @@ namespace {
 
 constexpr std::chrono::seconds kHandshakeDeadline{3};
 constexpr int kEndDeadlineMs = 2000;
+constexpr size_t kUnfilteredFds = static_cast<size_t>(AgentFd::cpus) - static_cast<size_t>(AgentFd::netlink);
 
 Outcome<UniqueFd> connect_to(const std::string& path) {
     sockaddr_un address{};
@@ -67,17 +69,56 @@ AgentClient::~AgentClient() {
 Outcome<std::unique_ptr<AgentClient>> AgentClient::start_or_adopt(sd_event* event, AgentOptions options,
                                                                   AgentCallbacks callbacks) {
     std::unique_ptr<AgentClient> client(new AgentClient(event, std::move(options), std::move(callbacks)));
-    auto adopted = client->adopt();
+    auto adopted = client->may_run() ? client->adopt() : Outcome<bool>(false);
     if (!adopted)
         log(Level::error, "the running agent cannot be adopted; a new one is started",
             {{"reason", adopted.error().message}});
     if (adopted && *adopted) return client;
-    auto resources = open_agent_resources(client->options_.socket_path, client->options_.receive_buffer,
-                                          client->options_.use_filter);
-    if (!resources) return std::unexpected(resources.error());
-    client->resources_ = std::move(*resources);
+    if (auto opened = client->open_resources(); !opened) return std::unexpected(opened.error());
     if (auto started = client->start_agent(); !started) return std::unexpected(started.error());
     return client;
+}
+
+// Those that somebody kept, else new ones.
+Outcome<void> AgentClient::open_resources() {
+    if (!options_.kept.empty()) {
+        const bool filtered = options_.kept.size() > kUnfilteredFds;
+        auto kept = adopt_agent_resources(std::exchange(options_.kept, {}), filtered);
+        if (kept) {
+            resources_ = std::move(*kept);
+            resuming_ = filtered;
+            if (filtered) last_serial_ = resources_.filter->last_serial();
+            log(Level::notice, "an earlier agent's socket and counters go on");
+            return {};
+        }
+        log(Level::error, "what was kept of an earlier agent is of no use: tracking starts anew",
+            {{"reason", kept.error().message}});
+    }
+    auto opened = open_agent_resources(options_.socket_path, options_.receive_buffer, options_.use_filter);
+    if (!opened) return std::unexpected(opened.error());
+    resources_ = std::move(*opened);
+    return {};
+}
+
+void AgentClient::ready() {
+    if (std::exchange(ready_, true)) return;
+    if (std::exchange(resuming_, false)) {
+        std::vector<ConnectorFilter::Entry> wanted;
+        for (const auto& [job, binding] : bindings_)
+            wanted.push_back({.cgroup_id = binding.request.cgroup_id,
+                              .slot = binding.request.slot,
+                              .serial = binding.request.serial});
+        if (auto cleared = resources_.filter->reconcile(wanted); !cleared)
+            log(Level::error, "bindings of an earlier agent are left", {{"reason", cleared.error().message}});
+    }
+    queue(Start{});
+}
+
+// Whether there may be an agent: kept descriptors let one connect to a socket that nobody serves any more.
+bool AgentClient::may_run() const {
+    if (options_.kept.empty() || options_.program.cgroup < 0) return true;
+    const auto members = read_cgroup_file(options_.program.cgroup, "cgroup.procs");
+    return !members || !members->empty();
 }
 
 // False: there is none to adopt.
@@ -97,6 +138,7 @@ Outcome<bool> AgentClient::adopt() {
         process_.reset();
         bindings_.clear();
         jobs_.clear();
+        slots_.reset();
         adopted_.clear();
         return std::unexpected(read.error());
     }
@@ -106,7 +148,7 @@ Outcome<bool> AgentClient::adopt() {
         {{"pid", std::to_string(process_->pid())}, {"bindings", std::to_string(bindings_.size())}});
     socket_ = std::move(*socket);
     started_ = std::chrono::steady_clock::now();
-    queue(Start{});
+    if (options_.keep) options_.keep(resources_.descriptors());
     if (auto watched = watch_agent(); !watched) return std::unexpected(watched.error());
     return true;
 }
@@ -161,6 +203,7 @@ Outcome<void> AgentClient::adopt_bindings() {
         entries.push_back({.cgroup_id = request.cgroup_id, .slot = request.slot, .serial = request.serial});
         last_serial_ = std::max(last_serial_, request.serial);
         last_slot_ = std::max(last_slot_, request.slot);
+        if (request.slot < XOS_BINDINGS_MAX) slots_[request.slot] = true;
         jobs_[request.serial] = request.job;
         bindings_[request.job] = {.request = request,
                                   .cgroup = std::make_shared<const UniqueFd>(std::move(*cgroup))};
@@ -188,15 +231,21 @@ Outcome<void> AgentClient::start_agent() {
     auto socket = connect_to(options_.socket_path);
     if (!socket) return std::unexpected(socket.error());
     socket_ = std::move(*socket);
+    if (options_.keep) options_.keep(resources_.descriptors());
     queue(Hello{});
     for (auto& [job, binding] : bindings_) {
         binding.request.resume = true;
-        Bind request = binding.request;
-        if (binding.main_told && binding.main_status) request.main_pid = 0;  // nothing is left to tell
-        queue(std::move(request), binding.cgroup);
+        binding.request.restored = false;
+        queue_bind(binding, binding.request);
     }
-    queue(Start{});
+    if (ready_) queue(Start{});
     return watch_agent();
+}
+
+void AgentClient::queue_bind(const Binding& binding, Bind request) {
+    std::vector<std::shared_ptr<const UniqueFd>> fds{binding.cgroup};
+    if (binding.journal) fds.push_back(binding.journal);
+    queue(std::move(request), std::move(fds));
 }
 
 std::vector<std::string> AgentClient::bound_jobs() const {
@@ -208,41 +257,53 @@ std::vector<std::string> AgentClient::bound_jobs() const {
 Outcome<uint32_t> AgentClient::find_free_slot() {
     for (uint32_t tried = 1; tried < XOS_BINDINGS_MAX; ++tried) {
         last_slot_ = last_slot_ + 1 < XOS_BINDINGS_MAX ? last_slot_ + 1 : 1;  // slot 0 is the heartbeat's
-        const bool used = std::ranges::any_of(
-            bindings_, [&](const auto& entry) { return entry.second.request.slot == last_slot_; });
-        if (!used) return last_slot_;
+        if (!slots_[last_slot_]) return last_slot_;
     }
     return failure(Errc::unavailable, "{} jobs are tracked already; end some first", XOS_BINDINGS_MAX - 1);
 }
 
-Outcome<void> AgentClient::bind(const std::string& job, int cgroup, const std::string& path, bool stream) {
+Outcome<void> AgentClient::bind(const std::string& job, int cgroup, const std::string& path, Extras extras) {
     if (job.empty() || job.size() > kJobNameMax || !path.starts_with('/') || path.size() > kCgroupPathMax)
         return failure(Errc::invalid, "job {} or its cgroup {} is not named as tracking needs it", job, path);
     if (find(job) != nullptr) return failure(Errc::exists, "job {} is tracked already", job);
-    auto id = cgroup_id(cgroup);
-    auto slot = find_free_slot();
+    const auto id = cgroup_id(cgroup);
     if (!id) return std::unexpected(id.error());
-    if (!slot) return std::unexpected(slot.error());
-    auto kept = std::make_shared<const UniqueFd>(fcntl(cgroup, F_DUPFD_CLOEXEC, 0));
-    if (!*kept) return failure_errno(errno, "cannot keep the cgroup of job {}", job);
-    const Bind request{.serial = ++last_serial_,
-                       .slot = *slot,
-                       .cgroup_id = *id,
-                       .stream = stream,
-                       .job = job,
-                       .path = path};
-    // before the filter: the agent must find the request when it meets the first event
-    queue(request, kept);
-    flush();
-    if (resources_.filter) {
-        if (auto bound = resources_.filter->bind(*id, *slot, request.serial); !bound) {
-            queue(Unbind{.serial = request.serial});
-            return bound;
-        }
+    Binding binding{.cgroup = std::make_shared<const UniqueFd>(fcntl(cgroup, F_DUPFD_CLOEXEC, 0))};
+    if (!*binding.cgroup) return failure_errno(errno, "cannot keep the cgroup of job {}", job);
+    if (extras.journal) binding.journal = std::make_shared<const UniqueFd>(std::move(extras.journal));
+    binding.request = {.cgroup_id = *id, .restored = extras.restored, .job = job, .path = path};
+    Bind& request = binding.request;
+    // what the kernel has bound already was an earlier xosd's binding of this very cgroup
+    if (const auto before = resuming_ ? resources_.filter->find(*id) : std::nullopt;
+        before && before->slot < XOS_BINDINGS_MAX) {
+        request.slot = before->slot;
+        request.serial = before->serial;
+        request.resume = true;
+        queue_bind(binding, request);
+    } else if (auto bound = bind_anew(binding); !bound) {
+        return bound;
     }
+    slots_[request.slot] = true;
     jobs_[request.serial] = job;
-    bindings_[job] = {.request = request, .cgroup = std::move(kept)};
+    bindings_[job] = std::move(binding);
     return {};
+}
+
+Outcome<void> AgentClient::bind_anew(Binding& binding) {
+    const auto slot = find_free_slot();
+    if (!slot) return std::unexpected(slot.error());
+    binding.request.slot = *slot;
+    binding.request.serial = ++last_serial_;
+    // before the filter: the agent must find the request when it meets the first event
+    queue_bind(binding, binding.request);
+    if (!resources_.filter) return {};
+    auto bound = resources_.filter->bind(binding.request.cgroup_id, *slot, binding.request.serial);
+    if (!bound) queue(Unbind{.serial = binding.request.serial});
+    return bound;
+}
+
+void AgentClient::keep_journal(const std::string& job, UniqueFd journal) {
+    if (Binding* binding = find(job)) binding->journal = std::make_shared<const UniqueFd>(std::move(journal));
 }
 
 Outcome<void> AgentClient::watch_main(const std::string& job, pid_t pid) {
@@ -258,6 +319,7 @@ Outcome<void> AgentClient::unbind(const std::string& job) {
     Binding* binding = find(job);
     if (binding == nullptr) return failure(Errc::not_found, "job {} is not tracked", job);
     const Bind request = binding->request;
+    slots_[request.slot] = false;
     jobs_.erase(request.serial);
     bindings_.erase(job);
     queue(Unbind{.serial = request.serial});
@@ -285,6 +347,7 @@ void AgentClient::stop() {
         process_->wait(kEndDeadlineMs);
         process_.reset();
     }
+    if (options_.keep) options_.keep({});
     fail_snapshots();
     if (resources_.netlink) ignore_proc_connector(resources_.netlink.get());
     unlink(options_.socket_path.c_str());

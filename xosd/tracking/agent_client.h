@@ -6,18 +6,21 @@
 // the kernel).
 //
 // xosd may die: the agent goes on and is adopted. The agent may die: a successor gets the same descriptors
-// and the same bindings, and what was missed is said by on_lost. Both at once: tracking starts anew from what
-// the cgroups hold.
+// and the same bindings, and what was missed is said by on_lost. Both at once: with the kept descriptors the
+// same goes on, cgroup by cgroup as they are bound again; without them tracking starts anew from what the
+// cgroups hold.
 #pragma once
 
 #include <systemd/sd-event.h>
 
+#include <bitset>
 #include <chrono>
 #include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,6 +36,13 @@ struct AgentOptions {
     AgentProgram program;     // default_agent_program()
     int receive_buffer = 64 * 1024 * 1024;
     bool use_filter = true;  // false: demultiplex in the agent even where BPF is allowed
+    // Before the successor of an agent that has died: the first time, and at most, doubled from one to the
+    // other.
+    std::chrono::milliseconds pause_first{100}, pause_last{10'000};
+    // The descriptors of an earlier xosd, in their order, from who kept them while neither it nor its agent
+    // were there; empty: none. keep() has them kept from now on, in place of others.
+    std::vector<UniqueFd> kept = {};
+    std::function<void(std::span<const int>)> keep = {};
 };
 
 // All are called from the event loop; job is the name given to bind().
@@ -41,8 +51,6 @@ struct AgentCallbacks {
     std::function<void(const std::string& job, pid_t pid, std::optional<int> status)> on_main_exit;
     // No process is left in the job's cgroup.
     std::function<void(const std::string& job)> on_empty;
-    // Only for jobs bound with stream; may be incomplete when the daemon is slow, which on_lost says.
-    std::function<void(const std::string& job, const ProcessEvent& event)> on_event;
     // job is empty where any job may be concerned.
     std::function<void(const std::string& job, const Lost& loss)> on_lost;
     std::function<void()> on_agent_death;
@@ -58,6 +66,7 @@ class AgentClient {
     using OnSnapshot = std::function<void(Outcome<JobSnapshot>)>;
 
     // Adopts the agent that listens on the path, else starts one. Takes at most some seconds, at start only.
+    // No event is read before ready().
     static Outcome<std::unique_ptr<AgentClient>> start_or_adopt(sd_event* event, AgentOptions options,
                                                                 AgentCallbacks callbacks);
     AgentClient(const AgentClient&) = delete;
@@ -65,14 +74,27 @@ class AgentClient {
     // The agent goes on; only stop() ends it.
     ~AgentClient();
 
+    // What an earlier xosd had bound is bound again, as far as it is wanted. From now on events are read.
+    void ready();
+
     // Jobs that the adopted agent tracks already. Their main exits and emptiness are told by the callbacks in
     // the first round of the loop.
     std::vector<std::string> bound_jobs() const;
 
     // Tracks all processes in cgroup (a directory descriptor; it is duplicated) and below from now on. path
     // is the cgroup's in the v2 tree as /proc/PID/cgroup shows it. At least as early as CLONE_INTO_CGROUP, so
-    // that nothing is missed. Errc::exists: bound already.
-    Outcome<void> bind(const std::string& job, int cgroup, const std::string& path, bool stream = false);
+    // that nothing is missed. journal: a regular file, open for reading and writing, that the agent appends
+    // to. Errc::exists: bound already.
+    struct Extras {
+        UniqueFd journal = {};
+        bool restored = false;  // watch_main() finds what a checkpoint has brought back
+    };
+    Outcome<void> bind(const std::string& job, int cgroup, const std::string& path) {
+        return bind(job, cgroup, path, Extras());
+    }
+    Outcome<void> bind(const std::string& job, int cgroup, const std::string& path, Extras extras);
+    // For a job of bound_jobs(): the journal that it was bound with, for an agent to come.
+    void keep_journal(const std::string& job, UniqueFd journal);
     // pid, in the initial pid namespace, is the process whose end is the job's.
     Outcome<void> watch_main(const std::string& job, pid_t pid);
     Outcome<void> unbind(const std::string& job);
@@ -87,13 +109,13 @@ class AgentClient {
   private:
     struct Binding {
         Bind request;
-        std::shared_ptr<const UniqueFd> cgroup;
+        std::shared_ptr<const UniqueFd> cgroup, journal;
         bool main_told = false;
         std::optional<int32_t> main_status;
     };
     struct Outgoing {
         AgentMessage message;
-        std::shared_ptr<const UniqueFd> fd;  // may be empty
+        std::vector<std::shared_ptr<const UniqueFd>> fds;
     };
     struct PendingSnapshot {
         JobSnapshot collected;
@@ -101,12 +123,15 @@ class AgentClient {
     };
 
     AgentClient(sd_event* event, AgentOptions options, AgentCallbacks callbacks);
+    bool may_run() const;
     Outcome<bool> adopt();
     Outcome<void> read_adopted_state(int socket);
     Outcome<void> adopt_bindings();
+    Outcome<void> open_resources();
     Outcome<void> start_agent();
+    void queue_bind(const Binding& binding, Bind request);
     Outcome<void> watch_agent();
-    void queue(AgentMessage message, std::shared_ptr<const UniqueFd> fd = {});
+    void queue(AgentMessage message, std::vector<std::shared_ptr<const UniqueFd>> fds = {});
     void flush();
     void update_interest();
     int on_socket(uint32_t events);
@@ -122,6 +147,7 @@ class AgentClient {
     void schedule_restart();
     void restart();
     Outcome<uint32_t> find_free_slot();
+    Outcome<void> bind_anew(Binding& binding);
     Binding* find(const std::string& job);
     std::string job_of(uint32_t serial) const;
 
@@ -138,12 +164,16 @@ class AgentClient {
     std::deque<Outgoing> outgoing_;
     std::map<std::string, Binding> bindings_;
     std::map<uint32_t, std::string> jobs_;  // by serial
+    std::bitset<XOS_BINDINGS_MAX> slots_;   // in use
     std::map<uint32_t, PendingSnapshot> snapshots_;
     std::vector<BindingState> adopted_;
+    bool ready_ = false;
+    bool resuming_ = false;  // the kernel may have bindings of an earlier xosd that are not bound here yet
     uint32_t last_serial_ = 0;
     uint32_t last_slot_ = 0;
     uint32_t last_request_ = 0;
     std::chrono::milliseconds backoff_{0};
+    std::optional<std::chrono::steady_clock::time_point> silence_told_;
     std::chrono::steady_clock::time_point started_;
 };
 

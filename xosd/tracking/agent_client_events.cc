@@ -10,9 +10,8 @@
 namespace xos {
 namespace {
 
-constexpr std::chrono::milliseconds kBackoffFirst{100};
-constexpr std::chrono::milliseconds kBackoffLast{10'000};
 constexpr std::chrono::minutes kHealthyAfter{1};
+constexpr std::chrono::minutes kSilenceToldAgain{1};
 constexpr int kMessagesPerRound = 256;  // other sources of the loop get their turn
 constexpr int kEndDeadlineMs = 2000;
 
@@ -43,20 +42,21 @@ Outcome<void> AgentClient::watch_agent() {
     return {};
 }
 
-void AgentClient::queue(AgentMessage message, std::shared_ptr<const UniqueFd> fd) {
+void AgentClient::queue(AgentMessage message, std::vector<std::shared_ptr<const UniqueFd>> fds) {
     if (!socket_) return;  // a successor is told everything anew
-    outgoing_.push_back({std::move(message), std::move(fd)});
+    outgoing_.push_back({std::move(message), std::move(fds)});
     flush();
 }
 
 void AgentClient::flush() {
     while (socket_ && !outgoing_.empty()) {
         const Outgoing& next = outgoing_.front();
-        const int fd = next.fd ? next.fd->get() : -1;
+        std::vector<int> fds;
+        for (const auto& fd : next.fds)
+            if (*fd) fds.push_back(fd->get());
         // a binding whose cgroup is gone has no descriptor; its job is over
-        if (fd >= 0 || !next.fd) {
-            const auto sent =
-                send_agent_message(socket_.get(), next.message, std::span(&fd, fd >= 0 ? 1U : 0U));
+        if (fds.size() == next.fds.size()) {
+            const auto sent = send_agent_message(socket_.get(), next.message, fds);
             if (!sent) break;  // not keeping up, or gone, which reading will tell
         }
         outgoing_.pop_front();
@@ -98,10 +98,6 @@ void AgentClient::handle(const AgentMessage& message) {
                    [&](const Empty& empty) {
                        const std::string job = job_of(empty.serial);
                        if (!job.empty() && callbacks_.on_empty) callbacks_.on_empty(job);
-                   },
-                   [&](const ProcessEvent& event) {
-                       const std::string job = job_of(event.serial);
-                       if (!job.empty() && callbacks_.on_event) callbacks_.on_event(job, event);
                    },
                    [&](const Lost& loss) {
                        if (callbacks_.on_lost) callbacks_.on_lost(job_of(loss.serial), loss);
@@ -146,16 +142,25 @@ void AgentClient::handle_page(const SnapshotPage& page) {
         done.callback(failure(Errc::not_found, "the job is not tracked any more"));
 }
 
+// First the socket's own LISTEN, which somebody who has it may have taken back; then one listener more each
+// time, because the kernel's count of them may be wrong (facts in proc_connector_socket.h).
 void AgentClient::handle_silence(const Silence& silence) {
     if (!silence.silent) {
+        silence_told_.reset();
         log(Level::notice, "the kernel sends process events again",
             {{"seconds", std::to_string(silence.seconds)}});
         return;
     }
-    log(Level::warning, "the kernel sends no process events: asking it again",
-        {{"seconds", std::to_string(silence.seconds)},
-         {"listeners", std::to_string(resources_.spares.size() + 1)}});
-    if (auto added = resources_.spares.add(); !added)
+    const auto now = std::chrono::steady_clock::now();
+    const bool tell = !silence_told_ || now - *silence_told_ >= kSilenceToldAgain;
+    if (tell) {
+        silence_told_ = now;
+        log(Level::warning, "the kernel sends no process events: asking it again",
+            {{"seconds", std::to_string(silence.seconds)},
+             {"listeners", std::to_string(resources_.spares.size() + 1)}});
+    }
+    listen_proc_connector(resources_.netlink.get());
+    if (auto added = resources_.spares.add(); !added && tell)
         log(Level::error, "process events cannot be repaired", {{"reason", added.error().message}});
 }
 
@@ -185,7 +190,8 @@ void AgentClient::fail_snapshots() {
 
 void AgentClient::schedule_restart() {
     const bool healthy = std::chrono::steady_clock::now() - started_ > kHealthyAfter;
-    backoff_ = healthy || backoff_.count() == 0 ? kBackoffFirst : std::min(backoff_ * 2, kBackoffLast);
+    backoff_ =
+        healthy || backoff_.count() == 0 ? options_.pause_first : std::min(backoff_ * 2, options_.pause_last);
     const auto handler = [](sd_event_source*, uint64_t, void* self) {
         static_cast<AgentClient*>(self)->restart();
         return 0;

@@ -18,6 +18,7 @@
 #include "common/tracking/agent_protocol.h"
 #include "libxos/names.h"
 #include "xosd/sandbox/system_user.h"
+#include "xosd/tracking/agent_root.h"
 
 namespace xos {
 namespace {
@@ -27,7 +28,8 @@ constexpr int kExecDeadlineMs = 5000;
 
 // Everything the child needs, made before it exists: between clone and exec it must not allocate.
 struct Launch {
-    const char* program;
+    int program;  // open before the agent's root hides where it lies
+    AgentRoot root;
     std::array<char*, 3> arguments;
     std::array<char*, 2> environment;
     std::span<const int> fds;
@@ -70,16 +72,18 @@ void reset_signals() {
 [[noreturn]] void become_agent(const Launch& start) {
     const int errors = fcntl(start.errors, F_DUPFD_CLOEXEC, 200);
     reset_signals();
-    if (setsid() >= 0 && place_descriptors(start) && drop_privileges(start))
-        execve(start.program, start.arguments.data(), start.environment.data());
-    const int reason = errno;
+    const int program = fcntl(start.program, F_DUPFD_CLOEXEC, 200);
+    const int hidden = errors >= 0 && program >= 0 ? enter_agent_root(start.root) : errno;
+    if (hidden == 0 && setsid() >= 0 && place_descriptors(start) && drop_privileges(start))
+        syscall(SYS_execveat, program, "", start.arguments.data(), start.environment.data(), AT_EMPTY_PATH);
+    const int reason = hidden != 0 ? hidden : errno;
     if (write(errors, &reason, sizeof reason) < 0) _exit(126);
     _exit(127);
 }
 
 pid_t clone_into(int cgroup, int& pidfd) {
     clone_args arguments{};
-    arguments.flags = CLONE_PIDFD;
+    arguments.flags = CLONE_PIDFD | CLONE_NEWNS;
     arguments.pidfd = reinterpret_cast<uintptr_t>(&pidfd);
     arguments.exit_signal = SIGCHLD;
     if (cgroup >= 0) {
@@ -123,11 +127,14 @@ Outcome<AgentProcess> AgentProcess::spawn(const AgentProgram& program, std::span
     UniqueFd write_end(ends[1]);
     const UniqueFd null(open("/dev/null", O_RDWR | O_CLOEXEC));
     if (!null) return failure_errno(errno, "cannot open /dev/null");
+    const UniqueFd file(open(program.path.c_str(), O_PATH | O_CLOEXEC));
+    if (!file) return failure_errno(errno, "cannot find {}", program.path);
     std::string path = program.path;
     std::string option = "--unfiltered";
     const char* stream = secure_getenv("JOURNAL_STREAM");
     std::string journal = stream != nullptr ? std::string("JOURNAL_STREAM=") + stream : std::string();
-    const Launch start{.program = path.c_str(),
+    const Launch start{.program = file.get(),
+                       .root = {.socket_directory = program.socket_directory.c_str()},
                        .arguments = {path.data(), filtered ? nullptr : option.data(), nullptr},
                        .environment = {stream != nullptr ? journal.data() : nullptr, nullptr},
                        .fds = fds,

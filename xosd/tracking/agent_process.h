@@ -10,6 +10,7 @@
 #include <string>
 
 #include "common/failure.h"
+#include "libxos/names.h"
 #include "libxos/unique_fd.h"
 
 namespace xos {
@@ -19,6 +20,7 @@ struct AgentProgram {
     uid_t uid = 0;
     gid_t gid = 0;
     int cgroup = -1;  // directory descriptor of the v2 cgroup it starts in; -1 = xosd's own
+    std::string socket_directory = kRunDir;  // of its listening socket
 };
 
 // kAgentUser's ids. Errc::not_found: the package did not make that user.
@@ -26,8 +28,9 @@ Outcome<AgentProgram> default_agent_program();
 
 class AgentProcess {
   public:
-    // fds in the order of AgentFd; the program runs with them and standard error only, in a session of its
-    // own, as program.uid without capabilities. Returns when it has been executed.
+    // fds in the order of AgentFd; the program runs with them and standard error only, in a session and a
+    // mount namespace of its own (agent_root.h), as program.uid without capabilities. Returns when it has
+    // been executed.
     static Outcome<AgentProcess> spawn(const AgentProgram& program, std::span<const int> fds, bool filtered);
     // An agent that an earlier xosd started.
     static Outcome<AgentProcess> adopt(UniqueFd pidfd);

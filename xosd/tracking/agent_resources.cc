@@ -63,13 +63,14 @@ std::vector<int> AgentResources::descriptors() const {
     std::vector<int> all{netlink.get(), listener.get(), state.get()};
     if (filter)
         for (const UniqueFd* map :
-             {&readable.cpus, &readable.slots, &readable.origins, &readable.bindings, &readable.config})
+             {&shared.cpus, &shared.slots, &shared.origins, &shared.bindings, &shared.config})
             all.push_back(map->get());
     return all;
 }
 
 Outcome<AgentResources> open_agent_resources(const std::string& socket_path, int receive_buffer,
                                              bool use_filter) {
+    if (auto heard = check_proc_connector(); !heard) return std::unexpected(heard.error());
     AgentResources resources;
     if (use_filter) {
         auto filter = ConnectorFilter::load();
@@ -81,9 +82,9 @@ Outcome<AgentResources> open_agent_resources(const std::string& socket_path, int
             resources.filter = std::move(*filter);
     }
     if (resources.filter) {
-        auto maps = resources.filter->readable_maps();
+        auto maps = resources.filter->agent_maps();
         if (!maps) return std::unexpected(maps.error());
-        resources.readable = std::move(*maps);
+        resources.shared = std::move(*maps);
     }
     auto netlink = open_proc_connector(resources.filter ? &*resources.filter : nullptr, receive_buffer);
     if (!netlink) return std::unexpected(netlink.error());
@@ -105,15 +106,19 @@ Outcome<AgentResources> adopt_agent_resources(std::vector<UniqueFd> fds, bool fi
                        expected);
     if (!is_connector(fds[0].get()) || !is_listener(fds[1].get()))
         return failure(Errc::conflict, "the agent handed back sockets that are not those it was given");
+    uint64_t magic = 0;
+    if (pread(fds[2].get(), &magic, sizeof magic, 0) != sizeof magic ||
+        (magic != 0 && magic != kAgentStateMagic))
+        return failure(Errc::conflict, "the agent's state is of another version");
     AgentResources resources{
         .netlink = std::move(fds[0]), .listener = std::move(fds[1]), .state = std::move(fds[2])};
     if (!filtered) return resources;
-    resources.readable = {.cpus = std::move(fds[3]),
-                          .slots = std::move(fds[4]),
-                          .origins = std::move(fds[5]),
-                          .bindings = std::move(fds[6]),
-                          .config = std::move(fds[7])};
-    auto filter = ConnectorFilter::adopt(resources.readable);
+    resources.shared = {.cpus = std::move(fds[3]),
+                        .slots = std::move(fds[4]),
+                        .origins = std::move(fds[5]),
+                        .bindings = std::move(fds[6]),
+                        .config = std::move(fds[7])};
+    auto filter = ConnectorFilter::adopt(resources.shared);
     if (!filter) return std::unexpected(filter.error());
     resources.filter = std::move(*filter);
     return resources;

@@ -19,7 +19,7 @@ namespace xos {
 struct AgentResources {
     UniqueFd netlink, listener, state;
     std::optional<ConnectorFilter> filter;  // empty: BPF is not available here
-    FilterMaps readable;                    // for the agent; empty without filter
+    FilterMaps shared;                      // for the agent; empty without filter
     SpareListeners spares;
 
     // In the order of AgentFd.
@@ -30,7 +30,7 @@ struct AgentResources {
 // machine.
 Outcome<AgentResources> open_agent_resources(const std::string& socket_path, int receive_buffer,
                                              bool use_filter);
-// Takes back what Welcome carried.
+// Takes back what Welcome carried, or what somebody kept while neither agent nor xosd were there.
 Outcome<AgentResources> adopt_agent_resources(std::vector<UniqueFd> fds, bool filtered);
 
 }  // namespace xos

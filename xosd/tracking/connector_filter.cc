@@ -30,14 +30,19 @@ struct Shape {
     UniqueFd FilterMaps::* member;
     std::string_view name;
     uint32_t type, key_size, value_size;
+    uint32_t agent_flags;
 };
 
+// A shared mapping wants a descriptor that may write, even where it only reads (mmap(2)). With it the agent
+// could falsify what it counts itself by, and nothing of anybody else's.
+constexpr uint32_t kMapped = 0;
+
 constexpr std::array<Shape, 5> kShapes{
-    Shape{&FilterMaps::cpus, "cpus", BPF_MAP_TYPE_ARRAY, 4, sizeof(xos_cpu_counters)},
-    Shape{&FilterMaps::slots, "slots", BPF_MAP_TYPE_ARRAY, 4, sizeof(xos_slot_counters)},
-    Shape{&FilterMaps::origins, "origins", BPF_MAP_TYPE_LRU_HASH, 4, 4},
-    Shape{&FilterMaps::bindings, "bindings", BPF_MAP_TYPE_HASH, 8, sizeof(xos_binding)},
-    Shape{&FilterMaps::config, "config", BPF_MAP_TYPE_ARRAY, 4, sizeof(xos_filter_config)},
+    Shape{&FilterMaps::cpus, "cpus", BPF_MAP_TYPE_ARRAY, 4, sizeof(xos_cpu_counters), kMapped},
+    Shape{&FilterMaps::slots, "slots", BPF_MAP_TYPE_ARRAY, 4, sizeof(xos_slot_counters), kMapped},
+    Shape{&FilterMaps::origins, "origins", BPF_MAP_TYPE_LRU_HASH, 4, sizeof(xos_origin), BPF_F_RDONLY},
+    Shape{&FilterMaps::bindings, "bindings", BPF_MAP_TYPE_HASH, 8, sizeof(xos_binding), BPF_F_RDONLY},
+    Shape{&FilterMaps::config, "config", BPF_MAP_TYPE_ARRAY, 4, sizeof(xos_filter_config), BPF_F_RDONLY},
 };
 
 // A new descriptor of the map that fd names, with the rights in open_flags (0 or BPF_F_RDONLY).
@@ -56,10 +61,12 @@ Outcome<UniqueFd> reopen_map(int fd, const Shape& shape, uint32_t open_flags) {
     return UniqueFd(copy);  // close-on-exec: the kernel opens all descriptors of BPF objects so
 }
 
-Outcome<FilterMaps> reopen_maps(const FilterMaps& maps, uint32_t open_flags) {
+enum class For : uint8_t { xosd, agent };
+
+Outcome<FilterMaps> reopen_maps(const FilterMaps& maps, For whom) {
     FilterMaps copies;
     for (const Shape& shape : kShapes) {
-        auto copy = reopen_map((maps.*shape.member).get(), shape, open_flags);
+        auto copy = reopen_map((maps.*shape.member).get(), shape, whom == For::agent ? shape.agent_flags : 0);
         if (!copy) return std::unexpected(copy.error());
         copies.*shape.member = std::move(*copy);
     }
@@ -75,12 +82,14 @@ Outcome<ConnectorFilter> ConnectorFilter::load() {
     const int cpus = libbpf_num_possible_cpus();
     if (cpus <= 0) return failure_errno(-cpus, "cannot count the CPUs of this machine");
     bpf_map__set_max_entries(skeleton->maps.cpus, static_cast<uint32_t>(cpus));
+    bpf_map__set_max_entries(skeleton->maps.slots, static_cast<uint32_t>(cpus) * XOS_BINDINGS_MAX);
     if (const int e = connector_filter__load(skeleton.get()); e != 0) {
         auto why = failure_errno(-e, "cannot load the connector's filter");
         why.error().code = Errc::unavailable;
         return why;
     }
     ConnectorFilter filter;
+    filter.cpus_ = static_cast<uint32_t>(cpus);
     auto program = duplicate(bpf_program__fd(skeleton->progs.select_event));
     if (!program) return std::unexpected(program.error());
     filter.program_ = std::move(*program);
@@ -95,9 +104,12 @@ Outcome<ConnectorFilter> ConnectorFilter::load() {
 }
 
 Outcome<ConnectorFilter> ConnectorFilter::adopt(const FilterMaps& maps) {
-    auto writable = reopen_maps(maps, 0);
+    auto writable = reopen_maps(maps, For::xosd);
     if (!writable) return std::unexpected(writable.error());
+    const int cpus = libbpf_num_possible_cpus();
+    if (cpus <= 0) return failure_errno(-cpus, "cannot count the CPUs of this machine");
     ConnectorFilter filter;
+    filter.cpus_ = static_cast<uint32_t>(cpus);
     filter.maps_ = std::move(*writable);
     return filter;
 }
@@ -140,12 +152,27 @@ Outcome<void> ConnectorFilter::bind(uint64_t cgroup_id, uint32_t slot, uint32_t 
     xos_filter_config config = read_config();
     config.last_serial = serial;
     if (auto written = write_config(config); !written) return written;
-    const xos_slot_counters none{};
+    if (auto cleared = clear_slot(slot); !cleared) return cleared;
     const xos_binding binding{.slot = slot, .serial = serial};
-    if (bpf_map_update_elem(maps_.slots.get(), &slot, &none, BPF_ANY) != 0 ||
-        bpf_map_update_elem(maps_.bindings.get(), &cgroup_id, &binding, BPF_NOEXIST) != 0)
+    if (bpf_map_update_elem(maps_.bindings.get(), &cgroup_id, &binding, BPF_NOEXIST) != 0)
         return failure_errno(errno, "cannot bind cgroup {} in the connector's filter", cgroup_id);
     return {};
+}
+
+Outcome<void> ConnectorFilter::clear_slot(uint32_t slot) {
+    const xos_slot_counters none{};
+    for (uint32_t cpu = 0; cpu < cpus_; ++cpu) {
+        const uint32_t place = cpu * XOS_BINDINGS_MAX + slot;
+        if (bpf_map_update_elem(maps_.slots.get(), &place, &none, BPF_ANY) != 0)
+            return failure_errno(errno, "cannot clear a counter of the connector's filter");
+    }
+    return {};
+}
+
+std::optional<xos_binding> ConnectorFilter::find(uint64_t cgroup_id) const {
+    xos_binding bound{};
+    if (bpf_map_lookup_elem(maps_.bindings.get(), &cgroup_id, &bound) != 0) return std::nullopt;
+    return bound;
 }
 
 Outcome<void> ConnectorFilter::unbind(uint64_t cgroup_id) {
@@ -163,24 +190,25 @@ Outcome<void> ConnectorFilter::reconcile(std::span<const Entry> wanted) {
     for (const uint64_t cgroup_id : stale)
         if (auto unbound = unbind(cgroup_id); !unbound) return unbound;
     for (const Entry& entry : wanted) {
-        xos_binding bound{};
-        if (bpf_map_lookup_elem(maps_.bindings.get(), &entry.cgroup_id, &bound) == 0 &&
-            bound.serial == entry.serial)
-            continue;
+        if (const auto bound = find(entry.cgroup_id); bound && bound->serial == entry.serial) continue;
         if (auto unbound = unbind(entry.cgroup_id); !unbound) return unbound;
         if (auto now = bind(entry.cgroup_id, entry.slot, entry.serial); !now) return now;
     }
     return {};
 }
 
-Outcome<FilterMaps> ConnectorFilter::readable_maps() const {
-    return reopen_maps(maps_, BPF_F_RDONLY);
+Outcome<FilterMaps> ConnectorFilter::agent_maps() const {
+    return reopen_maps(maps_, For::agent);
 }
 
 uint64_t ConnectorFilter::passed(uint32_t slot) const {
-    xos_slot_counters counters{};
-    if (bpf_map_lookup_elem(maps_.slots.get(), &slot, &counters) != 0) return 0;
-    return counters.passed;
+    uint64_t sum = 0;
+    for (uint32_t cpu = 0; cpu < cpus_; ++cpu) {
+        xos_slot_counters counters{};
+        const uint32_t place = cpu * XOS_BINDINGS_MAX + slot;
+        if (bpf_map_lookup_elem(maps_.slots.get(), &place, &counters) == 0) sum += counters.passed;
+    }
+    return sum;
 }
 
 }  // namespace xos

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "common/failure.h"
@@ -34,21 +35,25 @@ class ConnectorFilter {
     // From the moment of return events of the cgroup and all below it pass, counted in slot from zero.
     Outcome<void> bind(uint64_t cgroup_id, uint32_t slot, uint32_t serial);
     Outcome<void> unbind(uint64_t cgroup_id);
+    // What the cgroup is bound to in the kernel; empty where it is not.
+    std::optional<xos_binding> find(uint64_t cgroup_id) const;
     // After an adoption: makes exactly wanted bound, as far as an earlier xosd died halfway.
     struct Entry {
         uint64_t cgroup_id;
         uint32_t slot, serial;
     };
     Outcome<void> reconcile(std::span<const Entry> wanted);
-    // Read-only descriptors of the maps, for the agent.
-    Outcome<FilterMaps> readable_maps() const;
+    // Descriptors of the maps for the agent: of bindings, origins and config it cannot change anything.
+    Outcome<FilterMaps> agent_maps() const;
     uint64_t passed(uint32_t slot) const;
 
   private:
     Outcome<void> write_config(const xos_filter_config& config);
     xos_filter_config read_config() const;
+    Outcome<void> clear_slot(uint32_t slot);
     UniqueFd program_;
     FilterMaps maps_;
+    uint32_t cpus_ = 0;  // possible ones: each has a counter of each slot
 };
 
 }  // namespace xos

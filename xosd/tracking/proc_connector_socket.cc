@@ -5,8 +5,11 @@
 #include <linux/connector.h>
 #include <netlink/netlink.h>
 #include <netlink/socket.h>
+#include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
+#include <array>
 #include <cstring>
 #include <memory>
 
@@ -50,7 +53,58 @@ bool send_operation(int fd, proc_cn_mcast_op operation) {
                   sizeof kernel) == static_cast<ssize_t>(sizeof request);
 }
 
+// Inode numbers of the initial namespaces: enum init_ns_ino of linux/nsfs.h.
+constexpr ino_t kInitialPid = 0xEFFFFFFC, kInitialUser = 0xEFFFFFFD;
+
+bool is_initial(const char* link, ino_t inode) {
+    struct stat st{};
+    return stat(link, &st) != 0 || st.st_ino == inode;
+}
+
+std::unexpected<Failure> not_listening(int reason) {
+    if (reason == ECONNREFUSED)
+        return failure(Errc::unavailable,
+                       "the kernel tells process events in the initial network namespace only, and this is "
+                       "another one: start this program outside of the container");
+    return failure_errno(reason, "cannot ask the kernel for process events");
+}
+
+// The answer to LISTEN: a message of kind none, the only one that a kernel without cn_proc does not send.
+bool is_answered(int fd) {
+    constexpr int kPatienceMs = 1000;
+    pollfd wait{.fd = fd, .events = POLLIN};
+    while (poll(&wait, 1, kPatienceMs) == 1) {
+        std::array<char, 256> message;
+        if (recv(fd, message.data(), message.size(), MSG_DONTWAIT) > 0 || errno == ENOBUFS) return true;
+    }
+    return false;
+}
+
 }  // namespace
+
+Outcome<void> check_proc_connector() {
+    if (!is_initial("/proc/self/ns/pid", kInitialPid))
+        return failure(
+            Errc::unavailable,
+            "the kernel tells process events in the initial pid namespace only, and this is another "
+            "one: start this program outside of the container");
+    if (!is_initial("/proc/self/ns/user", kInitialUser))
+        return failure(Errc::unavailable,
+                       "the kernel tells process events in the initial user namespace only, and this is "
+                       "another one: start this program outside of the container");
+    auto socket = connect_connector();
+    if (!socket) return std::unexpected(socket.error());
+    const int fd = nl_socket_get_fd(socket->get());
+    if (const int e = nl_socket_add_membership(socket->get(), CN_IDX_PROC); e != 0)
+        return failure(Errc::unavailable, "cannot join the kernel's process events: {}", nl_geterror(e));
+    if (!send_operation(fd, PROC_CN_MCAST_LISTEN)) return not_listening(errno);
+    const bool answered = is_answered(fd);
+    (void)send_operation(fd, PROC_CN_MCAST_IGNORE);
+    if (answered) return {};
+    return failure(Errc::unavailable,
+                   "the kernel does not answer who asks for process events: it is built without "
+                   "CONFIG_PROC_EVENTS, which tracking needs");
+}
 
 Outcome<UniqueFd> open_proc_connector(const ConnectorFilter* filter, int buffer_bytes) {
     auto socket = connect_connector();
@@ -63,12 +117,15 @@ Outcome<UniqueFd> open_proc_connector(const ConnectorFilter* filter, int buffer_
         return failure_errno(errno, "cannot give the connector a buffer of {} bytes", buffer_bytes);
     if (const int e = nl_socket_add_membership(socket->get(), CN_IDX_PROC); e != 0)
         return failure(Errc::unavailable, "cannot join the kernel's process events: {}", nl_geterror(e));
-    if (!send_operation(fd, PROC_CN_MCAST_LISTEN))
-        return failure_errno(errno, "cannot ask the kernel for process events");
+    if (!send_operation(fd, PROC_CN_MCAST_LISTEN)) return not_listening(errno);
     // libnl closes its descriptor; ours has to outlive it in other processes
     UniqueFd kept(fcntl(fd, F_DUPFD_CLOEXEC, 0));
     if (!kept) return failure_errno(errno, "cannot keep the connector's socket");
     return kept;
+}
+
+void listen_proc_connector(int socket) {
+    (void)send_operation(socket, PROC_CN_MCAST_LISTEN);
 }
 
 void ignore_proc_connector(int socket) {

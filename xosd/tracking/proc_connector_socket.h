@@ -17,6 +17,13 @@ namespace xos {
 // ever queued. buffer_bytes is what SO_RCVBUFFORCE is asked for; an event takes 832 bytes of twice that.
 Outcome<UniqueFd> open_proc_connector(const ConnectorFilter* filter, int buffer_bytes);
 
+// Whether the kernel tells process events to this process at all: it does in the initial pid, user and
+// network namespaces only, where CONFIG_PROC_EVENTS is set. Errc::unavailable, with what is in the way.
+Outcome<void> check_proc_connector();
+
+// LISTENs again, where somebody who has the socket took it back. Does nothing where the socket listens.
+void listen_proc_connector(int socket);
+
 // Undoes LISTEN: the kernel counts listeners, and one that goes away silently costs every fork until the next
 // boot.
 void ignore_proc_connector(int socket);

@@ -88,7 +88,8 @@ JobNode::JobNode() {
     char name[] = "/tmp/xos-job-XXXXXX";
     base = mkdtemp(name);
     fs::permissions(base, fs::perms(0755));
-    for (const char* directory : {"jobs", "checkpoints", "resource"}) fs::create_directory(base / directory);
+    for (const char* directory : {"jobs", "checkpoints", "resource", "events"})
+        fs::create_directory(base / directory);
     config.home_root = base / "homes";
     config.policy = must(parse_policy("- {allow: all}", "node policy"));
     REQUIRE(trust.apply(physics.seal(), physics.fingerprint()));
@@ -110,12 +111,11 @@ JobNode::JobNode() {
 
 JobNode::~JobNode() {
     service_.reset();
-    const JobPlaces places = make_places();
-    AgentOptions agent = *places.agent;
+    JobPlaces places = make_places();
+    AgentOptions agent = std::move(*places.agent);
     agent.program.cgroup = places.cgroups->agent.get();
     if (auto client = AgentClient::start_or_adopt(
-            loop.get(), agent,
-            {[](auto&&...) {}, [](auto&&...) {}, [](auto&&...) {}, [](auto&&...) {}, [] {}}))
+            loop.get(), std::move(agent), {[](auto&&...) {}, [](auto&&...) {}, [](auto&&...) {}, [] {}}))
         (*client)->stop();
     remove_cgroups();
     std::error_code error;
@@ -155,16 +155,19 @@ JobPlaces JobNode::make_places() {
         openat(top->get(), (cgroup_name_ + "/agent").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     cgroups.jobs_path = "/" + cgroup_name_ + "/jobs";
     const std::string loader = std::getenv("XOS_LOADER");
-    return {
-        .layers = base / "jobs",
-        .checkpoints = base / "checkpoints",
-        .resources = base / "resource",
-        .loader = loader,
-        .cgroups = std::move(cgroups),
-        .agent = AgentOptions{.socket_path = base / "agent",
-                              .program = {.path = std::getenv("XOS_AGENT"), .uid = kNobody, .gid = kNobody},
-                              .receive_buffer = 1 << 20},
-        .checkpointer = std::make_unique<PlainCheckpointer>(base / "gate", loader)};
+    return {.layers = base / "jobs",
+            .checkpoints = base / "checkpoints",
+            .resources = base / "resource",
+            .events = base / "events",
+            .loader = loader,
+            .cgroups = std::move(cgroups),
+            .agent = AgentOptions{.socket_path = base / "agent",
+                                  .program = {.path = std::getenv("XOS_AGENT"),
+                                              .uid = kNobody,
+                                              .gid = kNobody,
+                                              .socket_directory = base},
+                                  .receive_buffer = 1 << 20},
+            .checkpointer = std::make_unique<PlainCheckpointer>(base / "gate", loader)};
 }
 
 void JobNode::start_service() {
@@ -172,6 +175,7 @@ void JobNode::start_service() {
     auto started = JobService::start({loop, database, config, trust, *sessions}, make_places());
     if (!started) FAIL(started.error().message);
     service_ = *std::move(started);
+    service_->agent().ready();
 }
 
 bool JobNode::run_until(const std::function<bool()>& done) {

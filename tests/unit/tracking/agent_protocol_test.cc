@@ -10,7 +10,7 @@ TEST_CASE("every agent message survives its own bytes") {
                     .slot = 3,
                     .cgroup_id = 1ULL << 40,
                     .main_pid = 99,
-                    .stream = true,
+                    .restored = true,
                     .job = "j",
                     .path = "/a"};
     const auto parsed = parse_agent_message(encode_agent_message(BindingState{

@@ -78,47 +78,70 @@ TrackingNode::~TrackingNode() {
         auto job = JobCgroup::open(base_, name);
         if (job && job->kill() && job->wait_empty(kPatience)) (void)job->remove();
     }
-    while (waitpid(-1, nullptr, 0) > 0) {  // all were killed
+    while (waitpid(-1, nullptr, WNOHANG) > 0) {  // all were killed; another node's agent lives on
     }
     for (const std::string& path : {name_ + "/jobs", name_ + "/agent", name_})
         unlinkat(top_.get(), path.c_str(), AT_REMOVEDIR);
     std::filesystem::remove_all(directory_);
 }
 
-void TrackingNode::connect_client() {
-    const AgentOptions options{.socket_path = directory_ / "agent",
-                               .program = {.path = std::getenv("XOS_AGENT"),
-                                           .uid = kNobody,
-                                           .gid = kNobody,
-                                           .cgroup = base_.agent.get()},
-                               .receive_buffer = receive_buffer_,
-                               .use_filter = use_filter_};
+void TrackingNode::connect_client(std::vector<UniqueFd> kept) {
+    AgentOptions options{
+        .socket_path = directory_ / "agent",
+        .program = {.path = std::getenv("XOS_AGENT"),
+                    .uid = kNobody,
+                    .gid = kNobody,
+                    .cgroup = base_.agent.get(),
+                    .socket_directory = directory_},
+        .receive_buffer = receive_buffer_,
+        .use_filter = use_filter_,
+        .pause_first = std::chrono::milliseconds(1),
+        .pause_last = std::chrono::milliseconds(5),
+        .kept = std::move(kept),
+        .keep = [this](std::span<const int> fds) { latest_.assign(fds.begin(), fds.end()); }};
     AgentCallbacks callbacks;
     callbacks.on_main_exit = [this](const std::string& job, pid_t, std::optional<int> status) {
         seen_.main_exits[job].push_back(status);
     };
     callbacks.on_empty = [this](const std::string& job) { ++seen_.empty[job]; };
-    callbacks.on_event = [this](const std::string& job, const ProcessEvent& e) {
-        seen_.stream[job].push_back(e);
-    };
     callbacks.on_lost = [this](const std::string& job, const Lost& loss) {
         seen_.lost.emplace_back(job, loss);
     };
     callbacks.on_agent_death = [this] { ++seen_.deaths; };
-    auto client = AgentClient::start_or_adopt(event_, options, callbacks);
+    auto client = AgentClient::start_or_adopt(event_, std::move(options), callbacks);
     if (!client) FAIL(client.error().message);
     client_ = std::move(*client);
+    if (!hold_back) client_->ready();
 }
 
-JobCgroup TrackingNode::make_job(const std::string& name, bool bind, bool stream) {
+std::vector<UniqueFd> TrackingNode::keep() const {
+    std::vector<UniqueFd> kept;
+    for (const int fd : latest_) kept.emplace_back(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    return kept;
+}
+
+JobCgroup TrackingNode::make_job(const std::string& name, bool bind) {
     auto job = JobCgroup::make(base_, name);
     if (!job) FAIL(job.error().message);
     jobs_.push_back(name);
     if (bind) {
-        const auto bound = client_->bind(name, job->fd(), job->path(), stream);
+        const auto bound = client_->bind(name, job->fd(), job->path(), {.journal = open_journal(name)});
         if (!bound) FAIL(bound.error().message);
     }
     return std::move(*job);
+}
+
+UniqueFd TrackingNode::open_journal(const std::string& name) const {
+    UniqueFd file(open((directory_ / (name + ".events")).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    REQUIRE(file);
+    return file;
+}
+
+std::vector<EventRecord> TrackingNode::events(const std::string& job) const {
+    const UniqueFd file = open_journal(job);
+    auto page = read_journal(file.get(), 0, kJournalMax / sizeof(EventRecord));
+    REQUIRE(page);
+    return std::move(page->records);
 }
 
 bool TrackingNode::run_until(const std::function<bool()>& done) {
@@ -170,6 +193,11 @@ int reap(pid_t pid) {
     int status = -1;
     REQUIRE(waitpid(pid, &status, 0) == pid);
     return status;
+}
+
+size_t count_descriptors(pid_t pid) {
+    const std::filesystem::directory_iterator all("/proc/" + std::to_string(pid) + "/fd");
+    return static_cast<size_t>(std::distance(begin(all), end(all)));
 }
 
 int run_storm(int count) {

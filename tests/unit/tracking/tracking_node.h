@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "common/tracking/event_journal.h"
 #include "xosd/tracking/agent_client.h"
 #include "xosd/tracking/cgroup_tree.h"
 #include "xosd/tracking/job_cgroup.h"
@@ -27,7 +28,6 @@ void require_kernel();
 struct SeenEvents {
     std::map<std::string, std::vector<std::optional<int>>> main_exits;
     std::map<std::string, int> empty;
-    std::map<std::string, std::vector<ProcessEvent>> stream;
     std::vector<std::pair<std::string, Lost>> lost;
     int deaths = 0;
     uint64_t lost_messages(const std::string& job) const;
@@ -40,12 +40,18 @@ class TrackingNode {
 
     AgentClient& client() { return *client_; }
     void drop_client() { client_.reset(); }  // as if xosd had died
-    void connect_client();
+    // kept: what somebody has kept of an earlier agent.
+    void connect_client(std::vector<UniqueFd> kept = {});
+    // Of the present agent's descriptors, in their order.
+    std::vector<UniqueFd> keep() const;
     const CgroupBase& base() const { return base_; }
     sd_event* event() const { return event_; }
     SeenEvents& seen() { return seen_; }
+    bool hold_back = false;  // connect_client() leaves ready() to the test
 
-    JobCgroup make_job(const std::string& name, bool bind = true, bool stream = false);
+    JobCgroup make_job(const std::string& name, bool bind = true);
+    UniqueFd open_journal(const std::string& name) const;
+    std::vector<EventRecord> events(const std::string& job) const;
     // Runs the loop until done, at most ten seconds. False: it did not come about.
     bool run_until(const std::function<bool()>& done);
     void run_for(std::chrono::milliseconds time);
@@ -63,6 +69,7 @@ class TrackingNode {
     bool use_filter_;
     SeenEvents seen_;
     std::vector<std::string> jobs_;
+    std::vector<int> latest_;  // that the client said are to be kept
     std::unique_ptr<AgentClient> client_;
 };
 
@@ -72,5 +79,7 @@ pid_t spawn_in(const JobCgroup& cgroup, const std::function<int()>& body);
 int reap(pid_t pid);
 // count children one after the other, each of which executes /bin/true.
 int run_storm(int count);
+// Open descriptors of a process.
+size_t count_descriptors(pid_t pid);
 
 }  // namespace xos::test
