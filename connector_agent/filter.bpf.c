@@ -62,8 +62,13 @@ struct pid {
     __u64 ino;
     struct upid numbers[1];
 } __attribute__((preserve_access_index));
+struct signal_struct {
+    unsigned int flags;
+    int group_exit_code;
+} __attribute__((preserve_access_index));
 struct task_struct {
     struct task_struct* group_leader;
+    struct signal_struct* signal;
     struct pid* thread_pid;
     __u64 start_boottime;
     char comm[XOS_COMM_SIZE];
@@ -111,6 +116,30 @@ static __always_inline struct xos_binding* find_binding(void) {
     return 0;
 }
 
+enum { SIGNAL_GROUP_EXIT = 4 }; /* linux/sched/signal.h */
+
+/* The events of threads come in any order, and each has its own thread's status: this is the process's. */
+static __always_inline void remember_status(struct task_struct* task, struct xos_origin* origin) {
+    struct signal_struct* signal = BPF_CORE_READ(task, signal);
+    if (!(BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT)) return;
+    origin->status = BPF_CORE_READ(signal, group_exit_code);
+    origin->status_known = 1;
+}
+
+/* A child whose named parent is not who made it (CLONE_PARENT): nothing else tells whose it is. */
+static __always_inline void remember_child(struct __sk_buff* skb, __u32 serial) {
+    struct fork_proc_event fork;
+    __u32 tgid = bpf_get_current_pid_tgid() >> 32;
+    struct xos_origin origin = {.serial = serial};
+    if (bpf_skb_load_bytes(skb,
+                           sizeof(struct message_head) + __builtin_offsetof(struct proc_event, event_data),
+                           &fork, sizeof fork) ||
+        fork.child_pid != fork.child_tgid || fork.parent_tgid == tgid)
+        return;
+    tgid = fork.child_tgid;
+    bpf_map_update_elem(&origins, &tgid, &origin, BPF_ANY);
+}
+
 /* The one that acts: of a fork the parent; the child's first own act tells of it. */
 static __always_inline void remember_origin(__u32 what, __u32 serial) {
     __u32 tgid = bpf_get_current_pid_tgid() >> 32;
@@ -119,8 +148,10 @@ static __always_inline void remember_origin(__u32 what, __u32 serial) {
     struct task_struct* leader = BPF_CORE_READ(task, group_leader);
     __u64 start = BPF_CORE_READ(leader, start_boottime);
     if (known && known->serial == serial && known->start_ns == start && what != PROC_EVENT_EXEC &&
-        what != PROC_EVENT_COMM)
+        what != PROC_EVENT_COMM) {
+        if (what == PROC_EVENT_EXIT) remember_status(task, known);
         return;
+    }
     struct pid* pid = BPF_CORE_READ(leader, thread_pid);
     unsigned int level = BPF_CORE_READ(pid, level);
     struct xos_origin origin = {.serial = serial, .start_ns = start};
@@ -129,6 +160,7 @@ static __always_inline void remember_origin(__u32 what, __u32 serial) {
     bpf_core_read(&origin.container_pid, sizeof origin.container_pid,
                   (void*)&pid->numbers[0] + (__u64)(level & 31) * bpf_core_type_size(struct upid));
     bpf_core_read(&origin.comm, sizeof origin.comm, &leader->comm);
+    if (what == PROC_EVENT_EXIT) remember_status(task, &origin);
     bpf_map_update_elem(&origins, &tgid, &origin, BPF_ANY);
 }
 
@@ -157,6 +189,7 @@ int select_event(struct __sk_buff* skb) {
     struct xos_binding* binding = find_binding();
     if (!binding) return 0;
     remember_origin(event.what, binding->serial);
+    if (event.what == PROC_EVENT_FORK) remember_child(skb, binding->serial);
     count_passed(binding->slot);
     return WHOLE_MESSAGE;
 }

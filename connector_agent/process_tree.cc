@@ -54,8 +54,9 @@ void ProcessTree::apply(const ProcEvent& event, Changes& changes) {
 void ProcessTree::apply_fork(const ProcEvent& event, Changes& changes) {
     const auto known = processes_.find(event.tgid);
     if (event.pid != event.tgid) {
-        if (known == processes_.end()) return;
-        auto& threads = known->second.threads;
+        TrackedProcess& process = known == processes_.end() ? adopt(event, changes) : known->second;
+        auto& threads = process.threads;
+        process.threaded = true;
         if (std::ranges::find(threads, event.pid) == threads.end()) threads.push_back(event.pid);
         return;
     }
@@ -82,7 +83,7 @@ void ProcessTree::apply_fork(const ProcEvent& event, Changes& changes) {
 
 TrackedProcess& ProcessTree::adopt(const ProcEvent& event, Changes& changes) {
     TrackedProcess& process = processes_[event.tgid];
-    process = {.pid = event.tgid, .adopted = true};
+    process = {.pid = event.tgid, .threaded = true, .threads_unsure = true, .adopted = true};
     changes.push_back(describe(ProcessEventKind::adopted, process));
     return process;
 }
@@ -93,7 +94,7 @@ void ProcessTree::apply_exec(const ProcEvent& event, Changes& changes) {
     // whichever thread called it is the leader now, and alone
     process.threads.clear();
     process.leader_alive = true;
-    process.threads_unsure = false;
+    process.threads_unsure = process.threaded = process.exit_seen = false;
     process.last_status.reset();
     changes.push_back(describe(ProcessEventKind::execed, process));
 }
@@ -108,13 +109,18 @@ void ProcessTree::apply_exit(const ProcEvent& event, Changes& changes) {
         process.leader_alive = false;
     else
         std::erase(process.threads, event.pid);
-    if (process.threads_unsure) {
-        if (!process.last_status) unsure_.push_back(event.tgid);
+    note_status(process, event);
+    if (process.threads_unsure) return unsure_.push_back(event.tgid);
+    if (!process.leader_alive && process.threads.empty()) end(event.tgid, process.last_status, changes);
+}
+
+// Events of threads come in any order. Where nobody knows better, only a status that they share is believed.
+void ProcessTree::note_status(TrackedProcess& process, const ProcEvent& event) {
+    if (event.whole || !process.exit_seen)
         process.last_status = event.status;
-        return;
-    }
-    // the status of a process is that of its last thread (kernel/exit.c: synchronize_group_exit)
-    if (!process.leader_alive && process.threads.empty()) end(event.tgid, event.status, changes);
+    else if (process.last_status != event.status)
+        process.last_status.reset();
+    process.exit_seen = true;
 }
 
 void ProcessTree::apply_exit_of_unknown(const ProcEvent& event, Changes& changes) {
@@ -124,11 +130,14 @@ void ProcessTree::apply_exit_of_unknown(const ProcEvent& event, Changes& changes
     if (told != unknown_ends_.end() && event.timestamp_ns + kTickSlackNs >= told->second) {
         change.again = true;
         unknown_ends_.erase(told);
-    } else {
-        // never seen otherwise: it came and went between two looks
-        changes.push_back({.kind = ProcessEventKind::adopted, .pid = event.tgid});
+        changes.push_back(change);
+        return;
     }
-    changes.push_back(change);
+    // never seen otherwise: it came and went between two looks, or another thread of it lives on
+    TrackedProcess& process = adopt(event, changes);
+    process.leader_alive = false;
+    note_status(process, event);
+    unsure_.push_back(event.tgid);
 }
 
 // What one thread does to itself is not the process's; glibc lets all threads change their ids.
@@ -164,9 +173,16 @@ void ProcessTree::begin_reading(uint64_t now_ns) {
 void ProcessTree::see(int32_t pid, bool doubt, Changes& changes) {
     TrackedProcess& process = processes_.at(pid);
     process.missing_since_ns = 0;
-    if (doubt) process.threads_unsure = true;
+    if (doubt) process.threaded = process.threads_unsure = true;
     if (std::exchange(process.escaped, false))
         changes.push_back(describe(ProcessEventKind::returned, process));
+}
+
+bool ProcessTree::miss(int32_t pid, uint64_t now_ns) {
+    const auto known = processes_.find(pid);
+    if (known == processes_.end()) return false;
+    if (known->second.missing_since_ns == 0) known->second.missing_since_ns = now_ns;
+    return true;
 }
 
 void ProcessTree::observe(ObservedProcess seen, bool doubt, Changes& changes) {
@@ -196,7 +212,7 @@ void ProcessTree::correct_threads(const ObservedProcess& seen) {
     known->second.threads = seen.threads;
     known->second.leader_alive = seen.leader_alive;
     known->second.threads_unsure = false;
-    known->second.last_status.reset();
+    if (!seen.threads.empty()) known->second.threaded = true;
 }
 
 void ProcessTree::end(int32_t pid, std::optional<int32_t> status, Changes& changes) {
@@ -238,6 +254,9 @@ const TrackedProcess* ProcessTree::find(int32_t pid) const {
 }
 
 std::vector<int32_t> ProcessTree::take_unsure() {
+    std::ranges::sort(unsure_);
+    const auto twice = std::ranges::unique(unsure_);
+    unsure_.erase(twice.begin(), twice.end());
     return std::exchange(unsure_, {});
 }
 

@@ -32,12 +32,15 @@ struct TrackedProcess {
     Comm comm{};
     std::vector<int32_t> threads;  // living ones except the leader
     bool leader_alive = true;
+    bool threaded = false;        // it has had more than one
     bool threads_unsure = false;  // events may have been lost: its end is to be asked for, not counted out
     bool adopted = false;         // known otherwise than by its fork, which may still come
     bool escaped = false;
-    std::optional<int32_t> last_status;  // of the thread that ended last, while threads_unsure
-    uint64_t missing_since_ns = 0;       // first reading of the cgroup without it; 0 = was there
-    UniqueFd pidfd;                      // where the agent holds it
+    // Of the process where the filter told it, else of its threads that have ended, if they agree.
+    std::optional<int32_t> last_status;
+    bool exit_seen = false;         // a thread has ended
+    uint64_t missing_since_ns = 0;  // first reading of the cgroup without it; 0 = was there
+    UniqueFd pidfd;                 // where the agent holds it
 };
 
 // A process as /proc shows it.
@@ -83,6 +86,8 @@ class ProcessTree {
     void see(int32_t pid, bool doubt, Changes& changes);
     // The cgroup has this one; whoever had the pid before has ended.
     void observe(ObservedProcess seen, bool doubt, Changes& changes);
+    // The process does not live any more, and its end is not known yet. False: it is not known at all.
+    bool miss(int32_t pid, uint64_t now_ns);
     // The threads of a known process, read again: it is as sure as ever.
     void correct_threads(const ObservedProcess& seen);
 
@@ -107,6 +112,7 @@ class ProcessTree {
     void apply_exit(const ProcEvent& event, Changes& changes);
     void apply_exit_of_unknown(const ProcEvent& event, Changes& changes);
     void apply_other(const ProcEvent& event, Changes& changes);
+    static void note_status(TrackedProcess& process, const ProcEvent& event);
     TrackedProcess& adopt(const ProcEvent& event, Changes& changes);
 
     std::unordered_map<int32_t, TrackedProcess> processes_;

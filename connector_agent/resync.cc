@@ -64,6 +64,14 @@ Whereabouts find_whereabouts(const TrackedProcess& process, std::string_view cgr
     return is_inside(*path, cgroup) ? Whereabouts::inside : Whereabouts::outside;
 }
 
+// By its pidfd; else by the last thread of which an event came, where it cannot be that the leader's is
+// missing.
+std::optional<int32_t> find_status(const TrackedProcess& process) {
+    if (process.pidfd)
+        if (const auto status = ask_exit_status(process.pidfd.get())) return status;
+    return process.leader_alive ? std::nullopt : process.last_status;
+}
+
 }  // namespace
 
 bool is_inside(std::string_view path, std::string_view cgroup) {
@@ -100,24 +108,23 @@ ResyncReport resync(Binding& binding, const ProcessFiles& files, uint64_t now_ns
     }
     for (const int32_t pid : inside) tree.see(pid, doubt, changes);
     for (const int32_t pid : escaped) tree.mark_escaped(pid, changes);
-    for (const int32_t pid : gone) {
-        const UniqueFd& pidfd = tree.find(pid)->pidfd;
-        tree.end(pid, pidfd ? ask_exit_status(pidfd.get()) : std::nullopt, changes);
-    }
+    for (const int32_t pid : gone) tree.end(pid, find_status(*tree.find(pid)), changes);
     return report;
 }
 
-void settle_unsure(Binding& binding, const ProcessFiles& files, ProcessTree::Changes& changes) {
+bool settle_unsure(Binding& binding, const ProcessFiles& files, uint64_t now_ns) {
     ProcessTree& tree = binding.tree();
+    bool gone = false;
     for (const int32_t pid : tree.take_unsure()) {
         const TrackedProcess* process = tree.find(pid);
-        if (process == nullptr || !process->last_status) continue;
+        if (process == nullptr) continue;
         const auto seen = files.observe(pid);
         if (seen && (process->identity == 0 || process->identity == seen->identity))
             tree.correct_threads(*seen);
         else
-            tree.end(pid, process->last_status, changes);
+            gone = tree.miss(pid, now_ns);
     }
+    return gone;
 }
 
 }  // namespace xos

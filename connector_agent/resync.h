@@ -25,8 +25,9 @@ struct ResyncReport {
 ResyncReport resync(Binding& binding, const ProcessFiles& files, uint64_t now_ns, bool doubt,
                     ProcessTree::Changes& changes);
 // Asks after those of which a thread has ended while it was not sure that no other is left. The caller has
-// read the socket empty just before.
-void settle_unsure(Binding& binding, const ProcessFiles& files, ProcessTree::Changes& changes);
+// read the socket empty just before. True: one is gone, and the events of its other threads have their grace
+// to come: resync after it.
+bool settle_unsure(Binding& binding, const ProcessFiles& files, uint64_t now_ns);
 
 // True where path is cgroup itself or lies below it.
 bool is_inside(std::string_view path, std::string_view cgroup);

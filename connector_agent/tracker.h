@@ -67,7 +67,8 @@ class Tracker {
     // tracker_events.cc. drain(): false: more came than one call reads.
     bool drain();
     void process(const EventMessage& message);
-    void process_for(Binding& binding, const ProcEvent& event, const std::optional<xos_origin>& origin);
+    void process_for(Binding& binding, ProcEvent event, std::optional<xos_origin> origin);
+    void complete(const Binding& binding, ProcEvent& event, std::optional<xos_origin>& origin) const;
     void finish_batch(size_t count);
     void settle_unsure_threads();
     Binding* route(const ProcEvent& event, std::optional<xos_origin>& origin);

@@ -66,8 +66,22 @@ void Tracker::process(const EventMessage& message) {
     if (Binding* binding = route(*event, origin)) process_for(*binding, *event, origin);
 }
 
-void Tracker::process_for(Binding& binding, const ProcEvent& event, const std::optional<xos_origin>& origin) {
+// The status of a process with threads is not the event's.
+void Tracker::complete(const Binding& binding, ProcEvent& event, std::optional<xos_origin>& origin) const {
+    if (event.kind != ProcEventKind::exit || !source_.filtered()) return;
+    const TrackedProcess* process = binding.tree().find(event.tgid);
+    if (process != nullptr && !process->threaded) return;
+    if (!origin) origin = source_.origin(event.tgid);
+    if (!origin || origin->status_known == 0) return;
+    const bool other = process != nullptr && process->identity != 0 && origin->identity != process->identity;
+    if (other) return;  // the pid has a new owner
+    event.status = origin->status;
+    event.whole = true;
+}
+
+void Tracker::process_for(Binding& binding, ProcEvent event, std::optional<xos_origin> origin) {
     changes_.clear();
+    complete(binding, event, origin);
     if (origin && event.kind == ProcEventKind::exec)
         binding.tree().learn(event.tgid, origin->container_pid, origin->identity, comm_of(*origin));
     binding.apply(event, changes_);
@@ -97,11 +111,7 @@ void Tracker::settle_unsure_threads() {
     for (const uint32_t serial : std::exchange(unsure_, {})) {
         Binding* binding = find(serial);
         if (binding == nullptr) continue;
-        ProcessTree::Changes changes;
-        settle_unsure(*binding, files_, changes);
-        binding->record(changes, monotonic_ns());
-        settle(*binding, changes);
-        store(*binding);
+        if (settle_unsure(*binding, files_, monotonic_ns())) plan_resync(*binding, kExitEventGraceNs);
     }
 }
 
@@ -113,6 +123,7 @@ Binding* Tracker::route(const ProcEvent& event, std::optional<xos_origin>& origi
     if (!source_.filtered()) return known != nullptr ? known : route_by_cgroup(event.tgid);
     if (known == nullptr || (event.kind == ProcEventKind::exec && known->keeps_journal()))
         origin = source_.origin(new_process ? event.parent_tgid : event.tgid);
+    if (known == nullptr && !origin && new_process) origin = source_.origin(event.tgid);
     if (known != nullptr || !origin) return known;
     if (Binding* binding = find(origin->serial)) return binding;
     bind_waiting_();

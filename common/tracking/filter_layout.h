@@ -40,6 +40,8 @@ struct xos_origin {
     int container_pid;           /* in its innermost pid namespace; 0 = unknown */
     unsigned long long identity; /* of its struct pid: the inode in pidfs; 0 = unknown */
     unsigned long long start_ns; /* CLOCK_BOOTTIME; 0 = unknown */
+    int status;                  /* of the process as a whole, wait(2) form */
+    unsigned int status_known;   /* all its threads have ended or are about to: status is final */
     char comm[XOS_COMM_SIZE];
 };
 

@@ -24,10 +24,14 @@ struct Player {
     void exec(int32_t tgid) {
         tree.apply({.kind = ProcEventKind::exec, .timestamp_ns = ++now, .pid = tgid, .tgid = tgid}, changes);
     }
-    void exit(int32_t pid, int32_t tgid, int32_t status) {
-        tree.apply(
-            {.kind = ProcEventKind::exit, .timestamp_ns = ++now, .pid = pid, .tgid = tgid, .status = status},
-            changes);
+    void exit(int32_t pid, int32_t tgid, int32_t status, bool whole = false) {
+        tree.apply({.kind = ProcEventKind::exit,
+                    .timestamp_ns = ++now,
+                    .pid = pid,
+                    .tgid = tgid,
+                    .status = status,
+                    .whole = whole},
+                   changes);
     }
     void look(ObservedProcess seen, bool doubt = false) {
         tree.begin_reading(now);
@@ -58,9 +62,24 @@ TEST_CASE("a leader that goes first does not end the process, nor is its status 
     p.exit(10, 10, 0x500);
     REQUIRE(p.tree.find(10) != nullptr);
     CHECK_FALSE(p.tree.find(10)->leader_alive);
-    p.exit(11, 10, 0);
+    p.exit(11, 10, 0, true);
     CHECK(p.tree.size() == 0);
     CHECK(p.last_end()->status == 0);
+}
+
+TEST_CASE("where threads end differently and nobody knows the process's status, it is unknown") {
+    Player p;
+    p.fork(1, 10, 10);
+    p.fork(1, 11, 10);
+    p.exit(11, 10, 0);
+    p.exit(10, 10, 0x300);
+    REQUIRE(p.last_end());
+    CHECK_FALSE(p.last_end()->status);
+    p.fork(1, 12, 12);
+    p.fork(1, 13, 12);
+    p.exit(12, 12, 9);
+    p.exit(13, 12, 9);
+    CHECK(p.last_end()->status == 9);
 }
 
 TEST_CASE("a thread that executes becomes the leader") {
@@ -84,9 +103,10 @@ TEST_CASE("a process whose fork was not seen is adopted, with its known end") {
     CHECK(p.changes.front().kind == ProcessEventKind::adopted);
     p.exit(20, 20, 0x100);
     CHECK(p.last_end()->status == 0x100);
-    p.exit(21, 21, 0x200);
-    CHECK(p.last_end()->pid == 21);
-    CHECK(p.last_end()->status == 0x200);
+    p.exit(21, 21, 0x200);  // whole, or one thread of it
+    CHECK(p.changes.back().kind == ProcessEventKind::adopted);
+    CHECK(p.tree.take_unsure() == std::vector<int32_t>{21});
+    CHECK(p.tree.find(21)->last_status == 0x200);
     const size_t before = p.changes.size();
     p.exit(31, 30, 0);  // a thread of a process that is not ours
     CHECK(p.changes.size() == before);
@@ -145,19 +165,30 @@ TEST_CASE("where its start agrees but its identity does not, it is another proce
     CHECK(p.tree.find(10)->identity == 6);
 }
 
-TEST_CASE("after doubt a leader's end is asked for, and the status is that of the thread that ended last") {
+TEST_CASE("after doubt a leader's end is asked for: a thread whose birth was lost may live on") {
     Player p;
     p.fork(1, 10, 10);
     p.tree.see(10, true, p.changes);
     p.exit(10, 10, 0x500);
-    REQUIRE(p.tree.find(10) != nullptr);  // a thread whose birth was lost may live on
+    REQUIRE(p.tree.find(10) != nullptr);
     CHECK(p.tree.take_unsure() == std::vector<int32_t>{10});
     p.exit(11, 10, 0);
-    CHECK(p.tree.find(10)->last_status == 0);
+    p.exit(13, 10, 0);
+    CHECK(p.tree.take_unsure() == std::vector<int32_t>{10});
     p.tree.correct_threads({.pid = 10, .threads = {12}, .leader_alive = false});
-    CHECK_FALSE(p.tree.find(10)->last_status);
-    p.exit(12, 10, 0x700);
+    p.exit(12, 10, 0x700, true);
     CHECK(p.last_end()->status == 0x700);
+}
+
+TEST_CASE("a thread of a process that was not known makes it known, with threads that are not") {
+    Player p;
+    p.fork(1, 31, 30);
+    CHECK(p.changes.back().kind == ProcessEventKind::adopted);
+    p.exit(30, 30, 0);
+    CHECK(p.tree.take_unsure() == std::vector<int32_t>{30});
+    p.exec(30);  // by the other thread
+    p.exit(30, 30, 0x300);
+    CHECK(p.last_end()->status == 0x300);
 }
 
 TEST_CASE("an end without a status is corrected by the event that comes late") {
