@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
+#include "tests/unit/tracking/require_kernel.h"
 #include "tests/unit/tracking/tracking_node.h"
 #include "xosd/tracking/proc_connector_socket.h"
 

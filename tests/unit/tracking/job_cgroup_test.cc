@@ -5,6 +5,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "tests/unit/tracking/require_kernel.h"
 #include "tests/unit/tracking/tracking_node.h"
 
 using namespace xos;

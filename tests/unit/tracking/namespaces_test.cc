@@ -7,6 +7,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <string>
 
+#include "tests/unit/tracking/require_kernel.h"
 #include "tests/unit/tracking/tracking_node.h"
 #include "xosd/tracking/proc_connector_socket.h"
 

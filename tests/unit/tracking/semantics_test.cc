@@ -14,6 +14,7 @@
 #include <set>
 #include <thread>
 
+#include "tests/unit/tracking/require_kernel.h"
 #include "tests/unit/tracking/tracking_node.h"
 
 using namespace xos;

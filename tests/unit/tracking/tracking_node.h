@@ -1,12 +1,12 @@
-// A cgroup base, an event loop and an agent of this test alone, on the real kernel.
+// A cgroup base, an event loop and an agent of one test or measurement alone, on the real kernel.
 //
-// Owns: a cgroup subtree, a directory for the socket, the agent; all gone with the object.
+// Owns: the ground and the agent, the program that XOS_AGENT in the environment names; all gone with the
+// object. Process: the test's, as root. Trusts: the kernel. What cannot be done is a std::runtime_error.
 #pragma once
 
 #include <systemd/sd-event.h>
 
 #include <chrono>
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -15,15 +15,10 @@
 #include <vector>
 
 #include "common/tracking/event_journal.h"
+#include "tests/unit/tracking/tracking_ground.h"
 #include "xosd/tracking/agent_client.h"
-#include "xosd/tracking/cgroup_tree.h"
-#include "xosd/tracking/job_cgroup.h"
 
 namespace xos::test {
-
-// Why the kernel's part cannot be tested here; empty where it can. Skips the running test with that reason,
-// or fails it where XOS_TESTS_MUST_RUN=1.
-void require_kernel();
 
 struct SeenEvents {
     std::map<std::string, std::vector<std::optional<int>>> main_exits;
@@ -44,13 +39,14 @@ class TrackingNode {
     void connect_client(std::vector<UniqueFd> kept = {});
     // Of the present agent's descriptors, in their order.
     std::vector<UniqueFd> keep() const;
-    const CgroupBase& base() const { return base_; }
+    TrackingGround& ground() { return ground_; }
+    const CgroupBase& base() const { return ground_.base(); }
     sd_event* event() const { return event_; }
     SeenEvents& seen() { return seen_; }
     bool hold_back = false;  // connect_client() leaves ready() to the test
 
     JobCgroup make_job(const std::string& name, bool bind = true);
-    UniqueFd open_journal(const std::string& name) const;
+    UniqueFd open_journal(const std::string& job) const;
     std::vector<EventRecord> events(const std::string& job) const;
     // Runs the loop until done, at most ten seconds. False: it did not come about.
     bool run_until(const std::function<bool()>& done);
@@ -60,23 +56,15 @@ class TrackingNode {
     JobSnapshot settled(const std::string& job);
 
   private:
-    std::string name_;
-    UniqueFd top_;
-    std::filesystem::path directory_;
-    CgroupBase base_;
+    TrackingGround ground_;
     sd_event* event_ = nullptr;
     int receive_buffer_;
     bool use_filter_;
     SeenEvents seen_;
-    std::vector<std::string> jobs_;
     std::vector<int> latest_;  // that the client said are to be kept
     std::unique_ptr<AgentClient> client_;
 };
 
-// Starts body in a new process that lives in cgroup from its first instruction. Returns its pid.
-pid_t spawn_in(const JobCgroup& cgroup, const std::function<int()>& body);
-// The wait(2) status.
-int reap(pid_t pid);
 // count children one after the other, each of which executes /bin/true.
 int run_storm(int count);
 // Open descriptors of a process.
