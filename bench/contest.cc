@@ -152,9 +152,24 @@ Report::Report() {
     print_row("what", "users", "above / below", "above", "below", "ratio", "range", "goal", "");
 }
 
-void Report::print_absence(const Contest& contest, const std::string& pair, const std::string& why) {
+void Report::print_absence(std::string_view what, std::string_view users, std::string_view pair,
+                           std::string_view why) {
     ++absent_;
-    print_row(contest.what(), show_users(contest.users()), pair, "", "", "", "", "", "NOT MEASURED: " + why);
+    print_row(what, users, pair, "", "", "", "", "", compose("NOT MEASURED: {}", why));
+}
+
+void Report::print_absence(const Contest& contest, const std::string& pair, const std::string& why) {
+    print_absence(contest.what(), show_users(contest.users()), pair, why);
+}
+
+void Report::absent(std::string_view what, std::string_view name, std::string_view why) {
+    print_absence(what, "", name, why);
+}
+
+void Report::number(std::string_view what, std::string_view name, double number, std::string_view unit,
+                    std::optional<double> limit) {
+    print_row(what, "", name, compose("{:.4g}{}", number, unit), "", "", "",
+              limit ? compose("<= {:g}{}", *limit, unit) : "", limit ? judge(number <= *limit) : "");
 }
 
 std::optional<Report::Pair> Report::pair_up(const Contest& contest, std::string_view above,
@@ -183,10 +198,10 @@ std::string Report::judge(bool held) {
     return held ? "held" : "MISSED";
 }
 
-void Report::compare(const Contest& contest, std::string_view above, std::string_view below,
-                     std::optional<Goal> goal, std::string_view base) {
+std::optional<double> Report::compare(const Contest& contest, std::string_view above, std::string_view below,
+                                      std::optional<Goal> goal, std::string_view base) {
     const auto pair = pair_up(contest, above, below, base);
-    if (!pair) return;
+    if (!pair) return {};
     const double ratio = median(pair->ratios);
     const auto [least, most] = std::ranges::minmax(pair->ratios);
     std::string bound, verdict;
@@ -197,6 +212,7 @@ void Report::compare(const Contest& contest, std::string_view above, std::string
     print_row(contest.what(), show_users(contest.users()), compose("{} / {}", above, below),
               show_time(median(pair->above)), show_time(median(pair->below)), show_ratio(ratio),
               compose("({} to {})", show_ratio(least), show_ratio(most)), bound, verdict);
+    return ratio;
 }
 
 void Report::bound(const Contest& contest, std::string_view above, std::string_view below,

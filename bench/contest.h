@@ -87,9 +87,10 @@ inline Goal at_least(double bound) {
 class Report {
   public:
     Report();
-    // above / below. base: what is taken off both first, such as a process that looks nothing up.
-    void compare(const Contest& contest, std::string_view above, std::string_view below,
-                 std::optional<Goal> goal = {}, std::string_view base = {});
+    // above / below, which is returned. base: what is taken off both first, such as a process that looks
+    // nothing up.
+    std::optional<double> compare(const Contest& contest, std::string_view above, std::string_view below,
+                                  std::optional<Goal> goal = {}, std::string_view base = {});
     // A row without a comparison; limit: nanoseconds that it is to be at most.
     void state(const Contest& contest, std::string_view name, std::optional<double> limit = {});
     // above / below, as far as one can say: the upper end of what holds in 95 of 100 cases (bootstrap of the
@@ -98,6 +99,11 @@ class Report {
                std::optional<double> limit = {});
     // How many of wanted came to their end; all must.
     void count(const Contest& contest, std::string_view name, size_t reached, size_t wanted);
+    // What is no time: a number of something, which is to be at most limit.
+    void number(std::string_view what, std::string_view name, double number, std::string_view unit,
+                std::optional<double> limit = {});
+    // A row that could not be measured.
+    void absent(std::string_view what, std::string_view name, std::string_view why);
     // Prints what came of it: 0, or 1 where something could not be measured. A missed goal is no failure of
     // the bench.
     [[nodiscard]] int finish() const;
@@ -111,6 +117,8 @@ class Report {
                                 std::string_view base);
     std::string judge(bool held);
     void print_absence(const Contest& contest, const std::string& pair, const std::string& why);
+    void print_absence(std::string_view what, std::string_view users, std::string_view pair,
+                       std::string_view why);
     int held_ = 0, missed_ = 0, absent_ = 0;
 };
 

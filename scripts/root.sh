@@ -16,9 +16,13 @@ BUILD_PACKAGES=(
   criu systemd openssh-server keyutils iproute2 nftables iptables procps psmisc strace gdb man-db mandoc ccache
   shellcheck fakeroot libarchive-tools sudo pamtester acl voms-clients curl busybox openssl
 )
-# What bench/accounts runs in: the peers of nss_xos, and nothing that building needs.
+# What bench/accounts and bench/tracking run in: the peers of nss_xos and of the connector agent, the libraries of our
+# programs, and nothing that building needs.
 # shellcheck disable=SC2034
-BENCH_PACKAGES=(libstdc++6 libnss-extrausers libnss-systemd libnss-sss sssd-common sssd-proxy)
+BENCH_PACKAGES=(
+  libstdc++6 libnss-extrausers libnss-systemd libnss-sss sssd-common sssd-proxy
+  bpftrace forkstat libbpf1 libnl-3-200 libseccomp2 libcap2 libsystemd0
+)
 # What a plain Debian server has, and nothing that our packages must pull in by themselves.
 # Those are downloaded into the root's package cache, so that a node comes up without a network.
 # shellcheck disable=SC2034
