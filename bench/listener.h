@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,8 +26,8 @@ class Listener {
     virtual test::TrackingGround& ground() = 0;
     // Where storms are run.
     virtual const JobCgroup& storm() = 0;
-    // All that it has seen since it began. It need not go on listening.
-    virtual uint64_t events() = 0;
+    // All that it has seen since it began; empty: it is not there to see any. It need not go on listening.
+    virtual std::optional<uint64_t> events() = 0;
 };
 using StartListener = std::function<std::unique_ptr<Listener>()>;
 
@@ -35,7 +36,7 @@ class Nobody : public Listener {
   public:
     test::TrackingGround& ground() final { return ground_; }
     const JobCgroup& storm() final { return storm_; }
-    uint64_t events() override { return 0; }
+    std::optional<uint64_t> events() override { return {}; }
 
   private:
     test::TrackingGround ground_;
@@ -47,7 +48,7 @@ class PlainListener final : public Nobody {
   public:
     PlainListener();
     ~PlainListener() override;
-    uint64_t events() override { return seen_->events; }
+    std::optional<uint64_t> events() override { return seen_->events; }
 
   private:
     SharedSeen seen_;
@@ -60,7 +61,7 @@ class ReceivePath final : public Nobody {
   public:
     explicit ReceivePath(bool bound = true);
     ~ReceivePath() override;
-    uint64_t events() override { return seen_->events; }
+    std::optional<uint64_t> events() override { return seen_->events; }
     const Seen& seen() const { return *seen_; }
 
   private:
@@ -74,7 +75,7 @@ class WholeAgent final : public Listener {
     explicit WholeAgent(size_t others = 0);
     test::TrackingGround& ground() override { return node_.ground(); }
     const JobCgroup& storm() override { return storm_; }
-    uint64_t events() override { return node_.settled("storm").counters.received; }
+    std::optional<uint64_t> events() override { return node_.settled("storm").counters.received; }
 
   private:
     test::TrackingNode node_{kReceiveBuffer};
@@ -100,7 +101,7 @@ class PeerProgram : public Nobody {
     using CountHalves = uint64_t (*)(const std::string& line);
     PeerProgram(std::vector<std::string> arguments, CountHalves count);
     // Ends it: what it has seen is written then.
-    uint64_t events() override;
+    std::optional<uint64_t> events() override;
 
   private:
     std::string read_output(const char* name) const;

@@ -56,7 +56,7 @@ std::string PeerProgram::read_output(const char* name) const {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-uint64_t PeerProgram::events() {
+std::optional<uint64_t> PeerProgram::events() {
     kill(pid_, SIGINT);
     test::reap(pid_);
     std::istringstream lines(read_output("output"));

@@ -27,7 +27,8 @@ void run_storm(const JobCgroup& cgroup, const Storm& storm);
 
 // Of all that ever ran in the cgroup, user and system, nanoseconds.
 double cpu_time(const JobCgroup& cgroup);
-// Returns when what runs in the cgroup has done its work: when it hardly uses the processor any more.
+// Returns when what runs in the cgroup has done its work: when it hardly uses the processor any more, or
+// after some seconds on a machine that is never quiet.
 void wait_quiet(const JobCgroup& cgroup);
 
 }  // namespace xos::bench

@@ -59,9 +59,11 @@ class StormContest {
         run_storm(listener->storm(), storm_);
         wait_quiet(own);
         const double spent = cpu_time(own) - before;
-        const uint64_t events = listener->events();
+        const auto events = listener->events();
+        if (events && *events < storm_.events() / 2)
+            test::give_up(compose("saw {} of {} events", *events, storm_.events()));
         return {cpu_time(listener->storm()) / static_cast<double>(storm_.processes()),
-                spent / static_cast<double>(events)};
+                spent / static_cast<double>(events.value_or(1))};
     }
     Storm storm_;
     Contest storms_, events_;
@@ -103,7 +105,7 @@ double count_foreign_events(const Storm& storm) {
     ReceivePath path(false);
     run_storm(path.storm(), storm);
     wait_quiet(path.ground().agent_cgroup());
-    return static_cast<double>(path.events());
+    return static_cast<double>(path.events().value_or(0));
 }
 
 struct WakeUps {
@@ -171,11 +173,11 @@ void measure_many(Report& report) {
     StormContest contest("2 workers", {2, 1'500});
     contest.add("no socket", start<Nobody>);
     contest.add("1 binding", start<WholeAgent>);
-    contest.add("and 1000", start<WholeAgent, size_t{1'000}>);
+    contest.add("1001 bindings", start<WholeAgent, size_t{1'000}>);
     contest.add("100 sockets", start<ManySockets, size_t{100}>);
     contest.add("1000 sockets", start<ManySockets, size_t{1'000}>);
     contest.run(kRounds);
-    report.compare(contest.storms(), "and 1000", "1 binding", at_most(1.10));
+    report.compare(contest.storms(), "1001 bindings", "1 binding", at_most(1.10));
     report.compare(contest.storms(), "1 binding", "no socket");
     report.compare(contest.storms(), "100 sockets", "no socket");
     report.compare(contest.storms(), "1000 sockets", "no socket");
