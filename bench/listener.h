@@ -55,8 +55,8 @@ class PlainListener final : public Nobody {
     UniqueFd socket_;
 };
 
-// bench/receive_path.cc: the agent's socket with its filter, its EventSource, its pauses. bound: the storms'
-// cgroup is; else one in which nothing happens.
+// bench/receive_path.cc: the agent's socket with its filter, its ProcEventSource, its pauses. bound: the
+// storms' cgroup is; else one in which nothing happens.
 class ReceivePath final : public Nobody {
   public:
     explicit ReceivePath(bool bound = true);

@@ -142,14 +142,15 @@ void measure_resync(Report& report) {
     if (!files) test::give_up(files.error().message);
     const auto make_binding = [&] {
         return Binding({.serial = 1, .slot = 1, .job = "many", .path = cgroup.path()},
-                       UniqueFd(fcntl(cgroup.fd(), F_DUPFD_CLOEXEC, 0)), {});
+                       UniqueFd(fcntl(cgroup.fd(), F_DUPFD_CLOEXEC, 0)), {}, {});
     };
     const auto take_turn_at = [&](Binding& binding) {
         ProcessTree::Changes changes;
         const double before = thread_cpu_ns();
-        const ResyncReport found = resync(binding, *files, monotonic_ns(), changes);
+        resync(binding, *files, monotonic_ns(), true, changes);
         const double spent = thread_cpu_ns() - before;
-        if (found.alive != kProcesses) test::give_up(compose("resync found {} processes", found.alive));
+        const size_t found = binding.tree().size();
+        if (found != kProcesses) test::give_up(compose("resync found {} processes", found));
         return spent;
     };
     Binding known = make_binding();

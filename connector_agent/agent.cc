@@ -44,7 +44,7 @@ Outcome<UniqueFd> make_timer() {
 
 }  // namespace
 
-Agent::Agent(EventSource source, ProcessFiles files, UniqueFd listener, UniqueFd timer)
+Agent::Agent(ProcEventSource source, ProcessFiles files, UniqueFd listener, UniqueFd timer)
     : tracker_(
           std::move(source), std::move(files),
           [this](const AgentMessage& message, bool vital) { outbox_.send(message, vital); },
@@ -52,7 +52,7 @@ Agent::Agent(EventSource source, ProcessFiles files, UniqueFd listener, UniqueFd
       listener_(std::move(listener)),
       timer_(std::move(timer)) {}
 
-Outcome<std::unique_ptr<Agent>> Agent::make(EventSource source, ProcessFiles files, UniqueFd listener) {
+Outcome<std::unique_ptr<Agent>> Agent::make(ProcEventSource source, ProcessFiles files, UniqueFd listener) {
     auto timer = make_timer();
     if (!timer) return std::unexpected(timer.error());
     std::unique_ptr<Agent> agent(

@@ -18,14 +18,15 @@ namespace xos {
 class Agent {
   public:
     // listener: SOCK_SEQPACKET, listening, bound to a path.
-    static Outcome<std::unique_ptr<Agent>> make(EventSource source, ProcessFiles files, UniqueFd listener);
+    static Outcome<std::unique_ptr<Agent>> make(ProcEventSource source, ProcessFiles files,
+                                                UniqueFd listener);
     Agent(Agent&&) = delete;
     // Until this agent is not wanted any more: no xosd is connected and the listening path is somebody
     // else's.
     Outcome<void> run();
 
   private:
-    Agent(EventSource source, ProcessFiles files, UniqueFd listener, UniqueFd timer);
+    Agent(ProcEventSource source, ProcessFiles files, UniqueFd listener, UniqueFd timer);
     void accept_peer();
     void read_requests();
     void handle(ReceivedMessage received);

@@ -22,7 +22,7 @@ Outcome<void> run_agent(bool filtered) {
     if (!listener)
         return failure_errno(errno, "descriptor {} was not inherited; only xosd starts this program",
                              kListener);
-    auto source = EventSource::inherit(filtered);
+    auto source = ProcEventSource::inherit(filtered);
     if (!source) return std::unexpected(source.error());
     auto files = ProcessFiles::open();
     if (!files) return std::unexpected(files.error());

@@ -20,7 +20,7 @@ constexpr size_t kEscapedWatched = 64;
 
 }  // namespace
 
-Tracker::Tracker(EventSource source, ProcessFiles files, Send send, BindWaiting bind_waiting)
+Tracker::Tracker(ProcEventSource source, ProcessFiles files, Send send, BindWaiting bind_waiting)
     : source_(std::move(source)),
       files_(std::move(files)),
       send_(std::move(send)),

@@ -16,8 +16,7 @@
 
 #include "common/tracking/agent_protocol.h"
 #include "connector_agent/binding.h"
-#include "connector_agent/event_rate.h"
-#include "connector_agent/event_source.h"
+#include "connector_agent/proc_event_source.h"
 #include "connector_agent/process_files.h"
 
 namespace xos {
@@ -31,7 +30,7 @@ class Tracker {
     // that binds its cgroup.
     using BindWaiting = std::function<void()>;
 
-    Tracker(EventSource source, ProcessFiles files, Send send, BindWaiting bind_waiting);
+    Tracker(ProcEventSource source, ProcessFiles files, Send send, BindWaiting bind_waiting);
 
     void bind(Bind request, UniqueFd cgroup, UniqueFd journal);
     void watch_main(const WatchMain& request);
@@ -42,7 +41,7 @@ class Tracker {
     void send_state();
 
     bool started() const { return started_; }
-    const EventSource& source() const { return source_; }
+    const ProcEventSource& source() const { return source_; }
     uint32_t held_max() const { return files_.held_max(); }
     // The socket is readable.
     void read_events();
@@ -91,7 +90,7 @@ class Tracker {
     void hold_young(uint64_t now);
     void tell_loss(const Lost& loss);
 
-    EventSource source_;
+    ProcEventSource source_;
     ProcessFiles files_;
     Send send_;
     BindWaiting bind_waiting_;
@@ -103,7 +102,6 @@ class Tracker {
     std::vector<uint32_t> changed_;                   // serials that the current batch concerns
     std::vector<uint32_t> unsure_;                    // serials with ends to be asked for
     ProcessTree::Changes changes_;                    // of one event; kept to save its memory
-    EventRate rate_;
     bool started_ = false;
     bool heard_ = false;  // the current batch has a heartbeat
     SlotState heartbeat_;

@@ -15,7 +15,6 @@ namespace {
 
 constexpr uint64_t kMs = 1'000'000;
 constexpr uint64_t kRecheckNs = 5 * kMs;  // a message may be counted but not queued yet
-constexpr long kCoalesceNs = 1'000'000;
 constexpr int kBatchesPerDrain = 1024;
 constexpr size_t kSweepsPerTick = 64;
 constexpr char kHeartbeatName[] = "xos-connector-a";
@@ -29,10 +28,7 @@ Comm comm_of(const xos_origin& origin) {
 }  // namespace
 
 void Tracker::read_events() {
-    if (rate_.busy()) {
-        const timespec pause{.tv_sec = 0, .tv_nsec = kCoalesceNs};
-        nanosleep(&pause, nullptr);
-    }
+    source_.rest();
     drain();
     if (source_.take_overflow()) check_equation();
 }
@@ -47,7 +43,6 @@ bool Tracker::drain() {
         }
         for (const EventMessage& message : *taken) process(message);
         finish_batch(taken->size());
-        rate_.add(taken->size(), monotonic_ns());
         emptied = taken->size() < kBatchMax;
     }
     if (emptied) settle_unsure_threads();
@@ -55,7 +50,7 @@ bool Tracker::drain() {
 }
 
 void Tracker::process(const EventMessage& message) {
-    const auto event = EventSource::parse(message);
+    const auto event = ProcEventSource::parse(message);
     if (!event || event->kind == ProcEventKind::other) return;
     if (event->kind == ProcEventKind::comm && event->tgid == getpid()) {
         ++heartbeat_.counters.received;

@@ -34,15 +34,17 @@ void LoginService::check_key(std::string login, uint32_t uid, std::string key, C
     std::vector<Asker>& askers = asking_[*digest];
     askers.push_back({std::move(login), uid, std::move(done)});
     if (askers.size() > 1) return;  // the verifier is at it for another connection
-    parts_.verifier.verify(std::move(request), [this, digest = *digest](Outcome<VerifiedCredential> credential) {
-        if (credential) verdicts_.put(digest, *credential, std::chrono::steady_clock::now());
-        const auto waiting = asking_.extract(digest);
-        for (const Asker& asker : waiting.mapped())
-            if (credential)
-                verified(asker.login, asker.uid, *credential, asker.done);
-            else
-                asker.done(std::unexpected(credential.error()), nullptr);
-    });
+    parts_.verifier.verify(std::move(request),
+                           [this, digest = *digest](Outcome<VerifiedCredential> credential) {
+                               if (credential)
+                                   verdicts_.put(digest, *credential, std::chrono::steady_clock::now());
+                               const auto waiting = asking_.extract(digest);
+                               for (const Asker& asker : waiting.mapped())
+                                   if (credential)
+                                       verified(asker.login, asker.uid, *credential, asker.done);
+                                   else
+                                       asker.done(std::unexpected(credential.error()), nullptr);
+                           });
 }
 
 // The holder is looked up again: the bundle may have been replaced while the verifier worked.

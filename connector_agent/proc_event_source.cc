@@ -1,4 +1,4 @@
-#include "connector_agent/event_source.h"
+#include "connector_agent/proc_event_source.h"
 
 #include <bpf/bpf.h>
 #include <fcntl.h>
@@ -6,13 +6,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <ctime>
+
+#include "connector_agent/process_files.h"
 
 namespace xos {
 
-EventSource::EventSource(AgentState state, bool filtered)
+ProcEventSource::ProcEventSource(AgentState state, bool filtered)
     : state_(std::move(state)), heads_(std::make_unique<Heads>()), filtered_(filtered) {}
 
-Outcome<EventSource> EventSource::inherit(bool filtered) {
+Outcome<ProcEventSource> ProcEventSource::inherit(bool filtered) {
     constexpr int first = static_cast<int>(AgentFd::netlink);
     const int end = static_cast<int>(filtered ? AgentFd::end : AgentFd::cpus);
     for (int fd = first; fd < end; ++fd)
@@ -20,14 +23,14 @@ Outcome<EventSource> EventSource::inherit(bool filtered) {
             return failure_errno(errno, "descriptor {} was not inherited; only xosd starts this program", fd);
     auto state = AgentState::map(static_cast<int>(AgentFd::state));
     if (!state) return std::unexpected(state.error());
-    EventSource source(std::move(*state), filtered);
+    ProcEventSource source(std::move(*state), filtered);
     for (int fd = first; fd < end; ++fd) source.fds_[static_cast<size_t>(fd - first)].reset(fd);
     if (filtered)
         if (auto mapped = source.map_counters(); !mapped) return std::unexpected(mapped.error());
     return source;
 }
 
-Outcome<void> EventSource::map_counters() {
+Outcome<void> ProcEventSource::map_counters() {
     bpf_map_info info{};
     uint32_t size = sizeof info;
     if (const int e = bpf_map_get_info_by_fd(fd(AgentFd::cpus), &info, &size); e != 0)
@@ -43,18 +46,23 @@ Outcome<void> EventSource::map_counters() {
     return {};
 }
 
-int EventSource::fd(AgentFd which) const {
+int ProcEventSource::fd(AgentFd which) const {
     return fds_[static_cast<size_t>(which) - static_cast<size_t>(AgentFd::netlink)].get();
 }
 
-std::vector<int> EventSource::descriptors() const {
+std::vector<int> ProcEventSource::descriptors() const {
     std::vector<int> all;
     for (const UniqueFd& held : fds_)
         if (held) all.push_back(held.get());
     return all;
 }
 
-Outcome<std::span<const EventMessage>> EventSource::receive() {
+void ProcEventSource::rest() const {
+    constexpr timespec kPause{.tv_sec = 0, .tv_nsec = 1'000'000};
+    if (rate_.busy()) nanosleep(&kPause, nullptr);
+}
+
+Outcome<std::span<const EventMessage>> ProcEventSource::receive() {
     const std::span<EventMessage> batch = state_.clear();
     if (heads_->parts[0].iov_base == nullptr)
         for (size_t i = 0; i < kBatchMax; ++i) {
@@ -69,6 +77,7 @@ Outcome<std::span<const EventMessage>> EventSource::receive() {
         if (count >= 0) {
             const std::span<const EventMessage> taken = batch.first(static_cast<size_t>(count));
             count_sequences(taken);
+            rate_.add(taken.size(), monotonic_ns());
             return taken;
         }
         if (errno == ENOBUFS) overflow_ = true;
@@ -78,12 +87,12 @@ Outcome<std::span<const EventMessage>> EventSource::receive() {
     }
 }
 
-Result<ProcEvent> EventSource::parse(const EventMessage& message) {
+Result<ProcEvent> ProcEventSource::parse(const EventMessage& message) {
     if (message.sender.nl_pid != 0) return fail(Errc::denied, "a process event was not sent by the kernel");
     return parse_proc_event(message.bytes);
 }
 
-uint64_t EventSource::passed(uint32_t slot) const {
+uint64_t ProcEventSource::passed(uint32_t slot) const {
     if (!filtered_) return state_.slot(slot).counters.received;
     uint64_t sum = 0;
     for (size_t cpu = 0; cpu < cpus_; ++cpu)
@@ -91,17 +100,17 @@ uint64_t EventSource::passed(uint32_t slot) const {
     return sum;
 }
 
-uint64_t EventSource::gap() const {
+uint64_t ProcEventSource::gap() const {
     uint64_t sum = own_gap_;
     for (size_t cpu = 0; cpu < cpus_; ++cpu) sum += cpu_counters_.read(cpu, &xos_cpu_counters::gap);
     return sum;
 }
 
-bool EventSource::take_overflow() {
+bool ProcEventSource::take_overflow() {
     return std::exchange(overflow_, false);
 }
 
-std::optional<xos_origin> EventSource::origin(int32_t tgid) const {
+std::optional<xos_origin> ProcEventSource::origin(int32_t tgid) const {
     if (!filtered_) return std::nullopt;
     const auto key = static_cast<uint32_t>(tgid);
     xos_origin origin{};
@@ -110,7 +119,7 @@ std::optional<xos_origin> EventSource::origin(int32_t tgid) const {
     return origin;
 }
 
-void EventSource::count_sequences(std::span<const EventMessage> messages) {
+void ProcEventSource::count_sequences(std::span<const EventMessage> messages) {
     if (filtered_) return;
     constexpr uint32_t kAcknowledgement = 0xffffffff;  // has no CPU
     for (const EventMessage& message : messages) {
