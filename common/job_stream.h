@@ -23,12 +23,16 @@ enum class FrameType : uint8_t {
     window_size = 3,  // person to job: rows u16, columns u16
     exit_status = 4,  // job to person: wait status i32 as of waitpid(2); the last frame
     stdin_eof = 5,    // person to job: empty
-    signal = 6,       // to the job's process group: number u32
+    signal = 6,       // to the job's process group, or as a request with kSignalAll: number u32
     exec_error = 7,   // job to person: errno i32, then what could not be executed; the last frame
     attach = 16,      // first frame of an attachment: rows u16, columns u16 (0: unknown)
     detach = 17,      // request: close every attachment
     done = 18,        // answer to signal and detach: errno i32
 };
+
+// With the number of a request to signal: every process of the job is asked to end. A loader that is older
+// than this takes it for its process group.
+inline constexpr uint32_t kSignalAll = 0x100;
 
 inline constexpr size_t kFrameHeaderSize = 5;
 inline constexpr size_t kFrameMax = 64 * 1024;  // bytes of payload

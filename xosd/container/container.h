@@ -33,6 +33,9 @@ struct LayerFile {
     mode_t mode = 0644;
 };
 
+// Between SIGTERM and SIGKILL.
+inline constexpr std::chrono::seconds kEndGrace{10};
+
 // The public credential chain that the job's session keyring holds.
 struct JobCredential {
     std::string pem;                   // at most kCredentialMax bytes
@@ -55,6 +58,7 @@ struct ContainerSpec {
     std::string output;           // path inside, JobStdio::file only: opened by the job's uid, appended to
     uint16_t rows = 0, cols = 0;  // of a terminal
     std::optional<JobCredential> credential;
+    std::chrono::milliseconds grace = kEndGrace;         // for what the application leaves when it ends
     std::string loader = "/usr/libexec/xos/xos-loader";  // the program that is copied into the layer
 };
 

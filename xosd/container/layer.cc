@@ -116,6 +116,7 @@ std::string encode_job(const ContainerSpec& spec) {
                            static_cast<uint32_t>(spec.stdio),
                            spec.rows,
                            spec.cols,
+                           static_cast<uint32_t>(spec.grace.count()),
                            count(spec.groups),
                            count(spec.argv),
                            count(spec.environment)};

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -91,6 +92,12 @@ Outcome<UniqueFd> connect_loader(const ContainerProcess& process, uint16_t rows,
 
 Outcome<void> detach_streams(const ContainerProcess& process, std::chrono::milliseconds limit) {
     return request_done(process, encode_frame(FrameType::detach), limit);
+}
+
+Outcome<void> ask_all_to_end(const ContainerProcess& process) {
+    const auto fd = send_request(process, encode_number(FrameType::signal, kSignalAll | SIGTERM));
+    if (!fd) return std::unexpected(fd.error());
+    return {};
 }
 
 Outcome<void> signal_application(const ContainerProcess& process, int number,

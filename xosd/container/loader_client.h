@@ -21,6 +21,9 @@ Outcome<UniqueFd> connect_loader(const ContainerProcess& process, uint16_t rows,
 // once.
 Outcome<void> detach_streams(const ContainerProcess& process,
                              std::chrono::milliseconds limit = std::chrono::seconds(5));
+// Has the loader ask every process of the job to end (SIGTERM). Returns when that is said, not when it is
+// done: who must be sure kills the cgroup later. A loader that was told before does nothing.
+Outcome<void> ask_all_to_end(const ContainerProcess& process);
 // Signals the application's process group.
 Outcome<void> signal_application(const ContainerProcess& process, int number,
                                  std::chrono::milliseconds limit = std::chrono::seconds(5));

@@ -20,7 +20,7 @@ inline constexpr char kLoaderJob[] = "job";        // JobHeader, groups, strings
 inline constexpr char kLoaderExit[] = "exit";      // "status N\n" or "exec ERRNO WHAT\n", renamed into place
 inline constexpr int kLoaderReadyFd = 3;           // one byte is written when the socket listens
 
-inline constexpr uint32_t kJobMagic = 0x314a4f58;  // "XOJ1"
+inline constexpr uint32_t kJobMagic = 0x324a4f58;  // "XOJ2"
 inline constexpr size_t kJobFileMax = 4 * 1024 * 1024;
 inline constexpr uint32_t kJobGroupsMax = 256;
 
@@ -32,6 +32,7 @@ struct JobHeader {
     uint32_t uid, gid;
     uint32_t stdio;
     uint32_t rows, columns;
+    uint32_t grace_millis;  // for what the application leaves, between SIGTERM and the end of everything
     uint32_t group_count, argument_count, environment_count;
 };
 

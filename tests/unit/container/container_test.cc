@@ -240,6 +240,7 @@ TEST_CASE("what an application leaves behind ends with it") {
     Node node;
     auto spec = node.spec(
         "(setsid sleep 1000 & ) ; (setsid bash -c 'trap \"\" TERM HUP; sleep 1000' &); sleep 0.2; exit 0");
+    spec.grace = std::chrono::milliseconds(500);
     const auto process = started(spec);
     REQUIRE(wait_for([&] { return std::ranges::count(node.members(), '\n') >= 4; }));
     REQUIRE(node.finish(process, spec.layer));

@@ -1,9 +1,10 @@
 // xos-loader: pid 1 of a job.
 //
 // Starts the application as the job's user, reaps every process, relays the streams of a terminal or pipes to
-// the person attached, keeps the exit status for xosd and ends with the application: the kernel then kills
-// what is left. It runs as the root of the job's user namespace, which is nobody outside; no process of the
-// job can become it.
+// the person attached, keeps the exit status for xosd. When the application has ended, or xosd asks for it,
+// the other processes are asked to end too; once they have, or had their time, it ends itself: the kernel
+// then kills what is left. It runs as the root of the job's user namespace, which is nobody outside; no
+// process of the job can become it.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -18,6 +19,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "xosd/container/loader/ending.h"
 #include "xosd/container/loader/exit_record.h"
 #include "xosd/container/loader/job_file.h"
 #include "xosd/container/loader/launch.h"
@@ -29,6 +31,7 @@ namespace {
 constexpr int kRequestsMax = 4;       // connections whose first frame has not arrived
 constexpr size_t kRequestMax = 64;    // bytes of a first frame
 constexpr int kRequestMillis = 5000;  // how long a silent connection keeps its place
+constexpr int kReapedMax = 256;       // in one round: a fork bomb must not keep the clock from being read
 
 struct Request {
     int fd = -1;
@@ -40,7 +43,8 @@ Job g_job;
 Stdio g_stdio;
 Relay g_relay(g_stdio);
 Request g_requests[kRequestsMax];
-pid_t g_application = -1;
+pid_t g_application = -1;  // 0: it has ended, and its number may be another's
+Ending g_ending;
 
 int listen_for_requests() {
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -80,10 +84,9 @@ bool is_from_outside(int fd) {
     _exit(1);
 }
 
-[[noreturn]] void end_with_status(int status) {
-    record_status(status);
+[[noreturn]] void end_with_status() {
     unsigned char payload[4];
-    store_le32(payload, static_cast<uint32_t>(status));
+    store_le32(payload, static_cast<uint32_t>(g_ending.status()));
     g_relay.finish(FrameType::exit_status, reinterpret_cast<const char*>(payload), sizeof payload);
     _exit(0);
 }
@@ -96,10 +99,21 @@ void start_application() {
     if (!drop_loader_capabilities()) _exit(1);
 }
 
-void reap() {
-    int status = 0;
-    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
-        if (pid == g_application) end_with_status(status);
+enum class Left { none, some, unreaped };
+
+// Reaps who has ended. What is left in the job: unreaped, where there may be more to reap at once.
+Left reap() {
+    for (int i = 0; i < kReapedMax; i++) {
+        int status = 0;
+        const pid_t pid = waitpid(-1, &status, WNOHANG);
+        if (pid <= 0) return pid == 0 ? Left::some : Left::none;
+        if (pid != g_application) continue;
+        g_application = 0;
+        record_status(status);
+        g_ending.begin(status, g_job.header.grace_millis);
+        g_ending.ask_all();
+    }
+    return Left::unreaped;
 }
 
 // The process group, as a terminal would do it; the leader alone where it has left its group.
@@ -126,6 +140,10 @@ void serve(Request& request, FrameType type, const unsigned char* payload, uint3
     }
     if (type == FrameType::detach) {
         g_relay.detach();
+        answer(fd, 0);
+    } else if (type == FrameType::signal && length == 4 && (load_le32(payload) & kSignalAll) != 0) {
+        if (g_application < 0) _exit(0);  // nobody ever attached, nothing ran: there is no status to record
+        g_ending.ask_all();
         answer(fd, 0);
     } else if (type == FrameType::signal && length == 4) {
         answer(fd, signal_application(static_cast<int>(load_le32(payload) & 0x7f)));
@@ -174,8 +192,14 @@ void close_silent_requests() {
     }
 }
 
+int poll_millis(bool waiting, Left left) {
+    if (left == Left::unreaped) return 0;
+    if (g_ending.begun()) return g_ending.millis_left();
+    return waiting ? kRequestMillis : -1;
+}
+
 [[noreturn]] void run(int listener, int children) {
-    for (;;) {
+    for (Left left = Left::some;;) {
         pollfd slots[2 + kRequestsMax + Relay::kPollMax] = {{listener, POLLIN, 0}, {children, POLLIN, 0}};
         bool waiting = false;
         for (int i = 0; i < kRequestsMax; i++) {
@@ -185,16 +209,17 @@ void close_silent_requests() {
         pollfd* const relay = slots + 2 + kRequestsMax;
         const int used = g_relay.prepare(relay);
         const int ready =
-            poll(slots, static_cast<nfds_t>(2 + kRequestsMax + used), waiting ? kRequestMillis : -1);
+            poll(slots, static_cast<nfds_t>(2 + kRequestsMax + used), poll_millis(waiting, left));
         if (ready < 0) continue;  // EINTR, also after a checkpoint
-        if (ready == 0) close_silent_requests();
+        if (ready == 0 && left != Left::unreaped) close_silent_requests();
         signalfd_siginfo info;
         while (read(children, &info, sizeof info) > 0) {
         }
         int number = 0;
         g_relay.move(relay, used, number);
         if (number != 0) signal_application(number);
-        reap();
+        left = reap();
+        if (g_ending.begun() && (left == Left::none || g_ending.millis_left() == 0)) end_with_status();
         for (int i = 0; i < kRequestsMax; i++)
             if (slots[2 + i].fd >= 0 && slots[2 + i].revents != 0) read_request(g_requests[i]);
         if (slots[0].revents != 0) accept_request(listener);
