@@ -167,7 +167,7 @@ static SD_VARLINK_DEFINE_METHOD_FULL(Subscribe, SD_VARLINK_SUPPORTS_MORE, IN(job
                                                                       SD_VARLINK_ARRAY));
 static SD_VARLINK_DEFINE_METHOD(Wait, IN(job, STRING),
                                 SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(status, JobStatus, REQUIRED));
-static SD_VARLINK_DEFINE_METHOD(Cancel, IN(job, STRING));
+static SD_VARLINK_DEFINE_METHOD(Cancel, IN(job, STRING), IN_OPTIONAL(now, BOOL));
 static SD_VARLINK_DEFINE_METHOD(Checkpoint, IN(job, STRING), IN(stop, BOOL), OUT(generation, INT),
                                 OUT(bytes, INT));
 static SD_VARLINK_DEFINE_METHOD(Restart, IN(job, STRING), IN_OPTIONAL(generation, INT),
@@ -195,7 +195,9 @@ const sd_varlink_interface xos_interface_job = {
          &vl_method_Subscribe,
          SD_VARLINK_SYMBOL_COMMENT("Answers when the job has ended."),
          &vl_method_Wait,
-         SD_VARLINK_SYMBOL_COMMENT("Ends every process of the job."),
+         SD_VARLINK_SYMBOL_COMMENT(
+             "Ends every process of the job: SIGTERM, after ten seconds SIGKILL; now: at once. "
+             "Answers when it has ended."),
          &vl_method_Cancel,
          SD_VARLINK_SYMBOL_COMMENT("Writes a checkpoint; stop: the job ends once it is safe on disk."),
          &vl_method_Checkpoint,

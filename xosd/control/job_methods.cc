@@ -21,11 +21,15 @@ std::string command_text(const JobRequest& request) {
     return text;
 }
 
+bool is_being_ended(const Job& job) {
+    return job.state == JobState::running && job.kill_at.time_since_epoch().count() != 0;
+}
+
 Json describe(const Job& job) {
     JsonObject object;
     object.set("job", Json::string(job_name(job.id)))
         .set("login", Json::string(job.login))
-        .set("state", Json::string(job_state_name(job.state)))
+        .set("state", Json::string(is_being_ended(job) ? "ending" : job_state_name(job.state)))
         .set("command", Json::string(command_text(job.request)))
         .set("submitted", Json::signed_integer(seconds(job.submitted)))
         .set("generation", Json::integer(job.generation));
@@ -34,7 +38,16 @@ Json describe(const Job& job) {
     if (job.wait_status) object.set("waitStatus", Json::signed_integer(*job.wait_status));
     if (!job.reason.empty()) object.set("reason", Json::string(job.reason));
     if (!job.request.output.empty()) object.set("output", Json::string(job.request.output));
-    if (job.state == JobState::ended) object.set("cpuUsec", Json::integer(job.cpu_usec));
+    if (job.state != JobState::ended) return object.build();  // a run that goes on is not in the sums yet
+    const JobUsage& usage = job.usage;
+    for (const auto& [name, field] : {std::pair("cpuUsec", usage.cpu_usec),
+                                      {"cpuUserUsec", usage.cpu_user_usec},
+                                      {"cpuSystemUsec", usage.cpu_system_usec},
+                                      {"memoryPeak", usage.memory_peak},
+                                      {"processesPeak", usage.processes_peak},
+                                      {"processesTotal", usage.processes_total},
+                                      {"wallUsec", usage.wall_usec}})
+        if (field) object.set(name, Json::integer(*field));
     return object.build();
 }
 
@@ -108,6 +121,12 @@ void checkpoint(JobService& jobs, uid_t uid, uint64_t id, const Json& parameters
     });
 }
 
+void cancel(JobService& jobs, uid_t uid, uint64_t id, const Json& parameters, const Respond& respond) {
+    const JsonNode root = parameters.root();
+    const auto given = root.find("now");
+    jobs.cancel(uid, id, given && given->boolean().value_or(false), answer_nothing(respond));
+}
+
 void restart(JobService& jobs, uid_t uid, uint64_t id, const Json& parameters, const Respond& respond) {
     uint64_t generation = 0;
     const JsonNode root = parameters.root();
@@ -138,8 +157,7 @@ constexpr std::pair<const char*, JobCall> kCalls[] = {
     {"Subscribe", subscribe},
     {"Wait", [](JobService& jobs, uid_t uid, uint64_t id, const Json&,
                 const Respond& respond) { jobs.wait(uid, id, answer_status(respond)); }},
-    {"Cancel", [](JobService& jobs, uid_t uid, uint64_t id, const Json&,
-                  const Respond& respond) { jobs.cancel(uid, id, answer_nothing(respond)); }},
+    {"Cancel", cancel},
     {"Checkpoint", checkpoint},
     {"Restart", restart},
     {"Forget", [](JobService& jobs, uid_t uid, uint64_t id, const Json&,

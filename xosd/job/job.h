@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/failure.h"
+#include "xosd/job/job_usage.h"
 
 namespace xos {
 
@@ -51,10 +52,14 @@ struct Job {
     int32_t pid = 0;                                     // of the loader, while running
     uint64_t start_time = 0;                             // proc(5): field 22 of stat
     std::optional<int32_t> wait_status;                  // wait(2) form; never invented
-    std::string reason;       // why there is no wait_status, or why it could not start
+    std::string reason;       // why there is no wait_status, why it could not start, or why it was ended
     uint64_t generation = 0;  // of the newest committed checkpoint; 0 = none
-    uint64_t cpu_usec = 0;    // of the whole job, when it has ended
-    uint64_t walltime = 0;    // seconds that this run may take; 0: no limit
+    JobUsage usage;           // of the runs that have ended
+    uint64_t began_usec = 0;  // CLOCK_MONOTONIC when the making of this run's container began; 0: not known
+    // Epoch: nobody has asked to end it. Else it was asked to end, for reason, and what is left is killed
+    // then.
+    std::chrono::sys_time<std::chrono::milliseconds> kill_at;
+    uint64_t walltime = 0;  // seconds that this run may take; 0: no limit
 };
 
 inline std::string job_name(uint64_t id) {

@@ -111,6 +111,9 @@ void JobService::checkpoint(uint32_t uid, uint64_t id, bool stop, OnCheckpoint d
     Live& live = **found;
     if (live.dumping)
         return done(failure(Errc::conflict, "{} is being checkpointed already", job_name(id)), 0);
+    if (const auto record = read_exit_record(layer_of(id)); record && *record)
+        return done(failure(Errc::conflict, "{} has ended, and what it left is being ended", job_name(id)),
+                    0);
     const auto generation = next_generation(id);
     if (!generation) return done(std::unexpected(generation.error()), 0);
     DumpRequest request;
@@ -162,7 +165,10 @@ void JobService::checkpointed(uint64_t id, uint64_t generation, bool stop, Outco
         live.waiters.push_back(
             [done, checkpoint, generation](const Outcome<Job>&) { done(checkpoint, generation); });
     // the end of the process, if it came meanwhile, was left to us; it may be the last that is heard of live
-    if (!live.on_end) process_ended(id);
+    if (!live.on_end)
+        process_ended(id);
+    else if (live.cancelled)
+        stop_run(id, {}, false);  // whoever asked for it meanwhile: it was frozen, and hears of it now
     if (!answer_at_end) done(std::move(checkpoint), generation);
 }
 
@@ -192,6 +198,7 @@ void JobService::restart(uint32_t uid, uint64_t id, uint64_t generation, OnJob d
     next.ended = {};
     next.wait_status.reset();
     next.reason.clear();
+    next.began_usec = 0;
     next.walltime = walltime_of(owner->limits);
     if (auto stored = store_.update(next); !stored) return done(std::unexpected(stored.error()));
     live_[id];

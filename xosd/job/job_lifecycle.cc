@@ -2,7 +2,6 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "common/policy/quantity.h"
 #include "xosd/identity/accounts_writer.h"
 #include "xosd/job/job_limits.h"
 #include "xosd/job/job_request.h"
@@ -12,10 +11,6 @@
 namespace xos {
 namespace {
 
-// The agent's word on the loader's exit status may come a moment after the pidfd's.
-constexpr auto kStatusGrace = std::chrono::milliseconds(300);
-constexpr auto kKillDeadline = std::chrono::seconds(10);
-constexpr auto kKillAgain = std::chrono::seconds(30);
 constexpr size_t kEndedJobsMax = 1000;  // of one user; older ones without a checkpoint are forgotten
 
 // A kill that did not end everything may have left the cgroup of the last run; by now it is empty, or this
@@ -117,6 +112,7 @@ Outcome<ContainerSpec> JobService::make_spec(const Job& job, const Owner& owner,
     spec.output = job.request.output;
     spec.rows = job.request.rows;
     spec.cols = job.request.columns;
+    spec.grace = places_.grace;
     spec.credential = find_credential(owner, job.uid);
     return spec;
 }
@@ -124,6 +120,7 @@ Outcome<ContainerSpec> JobService::make_spec(const Job& job, const Owner& owner,
 void JobService::begin(const Job& job, Outcome<Operation> operation,
                        Outcome<ContainerProcess> (*finish)(Operation), OnJob done) {
     const uint64_t id = job.id;
+    live_.at(id).began_usec = monotonic_usec();
     Outcome<void> begun = operation ? operations_.add(*std::move(operation),
                                                       [this, id, finish, done](Operation ready) {
                                                           began(id, finish(std::move(ready)), done);
@@ -148,6 +145,7 @@ void JobService::began(uint64_t id, Outcome<ContainerProcess> process, const OnJ
     job.pid = process->pid;
     job.start_time = process->start_time;
     job.started = current_time();
+    job.began_usec = live.began_usec.value_or(0);
     live.process = *std::move(process);
     auto stored = store_.update(job);
     if (stored) stored = watch(id);
@@ -170,7 +168,7 @@ Outcome<void> JobService::watch(uint64_t id) {
     if (!source) return std::unexpected(source.error());
     live.on_end = *std::move(source);
     const Job* job = store_.find(id);
-    if (job->walltime == 0) return {};
+    if (job->walltime == 0 || live.cancelled) return {};
     const auto left = job->started + std::chrono::seconds(job->walltime) - current_time();
     auto timer =
         parts_.loop.after(std::max(left, std::chrono::seconds(0)), [this, id] { walltime_over(id); });
@@ -179,73 +177,11 @@ Outcome<void> JobService::watch(uint64_t id) {
     return {};
 }
 
-// As a cancel, of which the owner is told another reason.
-void JobService::walltime_over(uint64_t id) {
-    Live& live = live_.at(id);
-    if (live.ending || live.cancelled) return;
-    live.cancelled = true;
-    live.stop_reason = compose("stopped after {}, the walltime that policy allows",
-                               format_duration(store_.find(id)->walltime));
-    log(Level::notice, "job ended by policy", {{"job", job_name(id)}, {"reason", live.stop_reason}});
-    if (auto killed = live.cgroup->kill(); !killed)
-        log(Level::error, "job not killed", {{"job", job_name(id)}, {"reason", killed.error().message}});
-}
-
-void JobService::process_ended(uint64_t id) {
-    Live& live = live_.at(id);
-    live.on_end = {};
-    if (live.ending || live.dumping) return;  // checkpointed() goes on when the dump has answered
-    const auto record = read_exit_record(layer_of(id));
-    if ((record && *record) || live.agent_status || !live.stop_reason.empty()) return end(id);
-    auto grace = parts_.loop.after(kStatusGrace, [this, id] { end(id); });
-    if (!grace) return end(id);
-    live.on_grace = *std::move(grace);
-}
-
-void JobService::end(uint64_t id) {
-    Live& live = live_.at(id);
-    if (live.ending) return;
-    live.ending = true;
-    auto kill = CgroupKill::start(parts_.loop.get(), *live.cgroup, kKillDeadline,
-                                  [this, id](const Outcome<void>& killed) { ended(id, killed); });
-    if (!kill) return ended(id, std::unexpected(kill.error()));
-    live.kill = *std::move(kill);
-}
-
-void JobService::ended(uint64_t id, const Outcome<void>& killed) {
-    Live& live = live_.at(id);
-    if (!killed)
-        log(Level::error, "job not ended", {{"job", job_name(id)}, {"reason", killed.error().message}});
-    if (!killed && killed.error().code == Errc::timeout) {
-        // what waits for a device in the kernel dies when that answers: until then the job has not ended
-        auto again = parts_.loop.after(kKillAgain, [this, id] {
-            live_.at(id).ending = false;
-            end(id);
-        });
-        if (again) {
-            live.on_grace = *std::move(again);
-            return;
-        }
-    }
-    Job job = *store_.find(id);
-    job.reason = live.stop_reason;
-    const auto record = read_exit_record(layer_of(id));
-    if (record && *record && (*record)->exec_error == 0)
-        job.wait_status = (*record)->wait_status;
-    else if (record && *record)
-        job.reason = (*record)->message();
-    else if (live.stop_reason.empty() && live.agent_status)
-        job.wait_status = live.agent_status;
-    else if (job.reason.empty())
-        job.reason = live.cancelled ? "cancelled" : "its exit status was lost";
-    if (const auto usage = live.cgroup->cpu_usage()) job.cpu_usec += usage->total_us;
-    conclude(std::move(job));
-}
-
 // The last step of every job: recorded, cleared away, told to those who wait.
 void JobService::conclude(Job job) {
     job.state = JobState::ended;
     job.ended = current_time();
+    job.kill_at = {};
     if (auto adopted = adopt_checkpoints(job.id); !adopted)
         log(Level::error, "checkpoint not recorded",
             {{"job", job_name(job.id)}, {"reason", adopted.error().message}});
@@ -257,7 +193,7 @@ void JobService::conclude(Job job) {
         {{"job", job_name(job.id)},
          {"user", job.login},
          {"wait_status", job.wait_status ? std::to_string(*job.wait_status) : "unknown"},
-         {"cpu_usec", std::to_string(job.cpu_usec)},
+         {"cpu_usec", job.usage.cpu_usec ? std::to_string(*job.usage.cpu_usec) : "unknown"},
          {"reason", job.reason}});
     const auto live = live_.extract(job.id);  // lives until everybody has been told
     stir_(job.uid);
@@ -303,6 +239,8 @@ void JobService::give_up(uint64_t id, const Failure& reason) {
     if (live.cgroup) return end(id);
     Job job = *store_.find(id);
     job.reason = reason.message;
+    if (job.state == JobState::running)
+        add_run(job.usage, {});  // its cgroup is gone, with all that it counted
     conclude(std::move(job));
 }
 

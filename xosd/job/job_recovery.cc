@@ -71,7 +71,13 @@ void JobService::recover_running(const Job& job) {
         return process_ended(job.id);  // while xosd was away: the loader's record or the agent knows how
     live.process = *std::move(process);
     log(Level::info, "job adopted", {{"job", name}, {"pid", std::to_string(job.pid)}});
-    if (auto watched = watch(job.id); !watched) give_up(job.id, watched.error());
+    live.cancelled = job.kill_at.time_since_epoch().count() != 0;
+    if (auto watched = watch(job.id); !watched) return give_up(job.id, watched.error());
+    if (!live.cancelled) return;
+    // its end was begun: who was asked is not asked again, and who was not has what is left of the time
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(job.kill_at - std::chrono::system_clock::now());
+    ask_to_end(job.id, std::clamp(left, std::chrono::milliseconds(0), places_.grace));
 }
 
 // Layers and checkpoints whose removal a crash interrupted.

@@ -223,7 +223,7 @@ void JobService::wait(uint32_t uid, uint64_t id, OnJob done) {
     live->second.waiters.push_back(std::move(done));
 }
 
-void JobService::cancel(uint32_t uid, uint64_t id, OnJob done) {
+void JobService::cancel(uint32_t uid, uint64_t id, bool now, OnJob done) {
     auto job = find(uid, id);
     if (!job) return done(std::move(job));
     const auto live = live_.find(id);
@@ -232,13 +232,11 @@ void JobService::cancel(uint32_t uid, uint64_t id, OnJob done) {
     if (live->second.waiters.size() >= kWaitersMax)
         return done(failure(Errc::unavailable, "{} programs wait for {} already", kWaitersMax, job_name(id)));
     live->second.waiters.push_back(std::move(done));
-    // a run that is being made is given up when it is made; of one that is there the end of the loader does
-    // the rest
-    live->second.cancelled = true;
     log(Level::notice, "job cancelled", {{"job", job_name(id)}, {"uid", std::to_string(uid)}});
-    if (!live->second.cgroup) return;
-    if (auto killed = live->second.cgroup->kill(); !killed)
-        log(Level::error, "job not killed", {{"job", job_name(id)}, {"reason", killed.error().message}});
+    if (job->state == JobState::running) return stop_run(id, "cancelled", now);
+    // a run that is being made is given up when it is made
+    live->second.cancelled = true;
+    kill(id);
 }
 
 void JobService::forget(uint32_t uid, uint64_t id, OnJob done) {

@@ -39,6 +39,7 @@ struct JobPlaces {
     std::optional<AgentOptions>
         agent;  // none: the installed program on kAgentSocket; its cgroup is filled in
     std::unique_ptr<Checkpointer> checkpointer = make_criu_checkpointer();
+    std::chrono::milliseconds grace = kEndGrace;  // of a job that is ended, between SIGTERM and SIGKILL
 };
 
 struct JobCounts {
@@ -69,7 +70,8 @@ class JobService {
     Outcome<UniqueFd> attach(uint32_t uid, uint64_t id);
     // done when the job has ended; at once if it has.
     void wait(uint32_t uid, uint64_t id, OnJob done);
-    void cancel(uint32_t uid, uint64_t id, OnJob done);
+    // SIGTERM, after the grace SIGKILL; now: SIGKILL. done when the job has ended.
+    void cancel(uint32_t uid, uint64_t id, bool now, OnJob done);
     // stop: the job ends when its checkpoint is committed.
     void checkpoint(uint32_t uid, uint64_t id, bool stop, OnCheckpoint done);
     // generation 0: the newest. done: running again.
@@ -104,6 +106,10 @@ class JobService {
         std::unique_ptr<CgroupKill> kill;
         std::optional<int32_t> agent_status;  // of the loader, as the agent saw it
         EventSource on_walltime;
+        EventSource on_kill;                   // set while its processes have their grace
+        std::optional<uint64_t> began_usec;    // as Job; none: by an xosd before this one
+        std::optional<uint64_t> ended_usec;    // when the loader's end was seen
+        std::shared_ptr<const bool> counting;  // while the agent is asked what it counted
         bool dumping = false;
         bool ending = false;
         bool cancelled = false;
@@ -150,16 +156,24 @@ class JobService {
                OnJob done);
     void began(uint64_t id, Outcome<ContainerProcess> process, const OnJob& done);
     Outcome<void> watch(uint64_t id);
-    void walltime_over(uint64_t id);
-    void process_ended(uint64_t id);
-    void end(uint64_t id);
-    void ended(uint64_t id, const Outcome<void>& killed);
     void give_up(uint64_t id, const Failure& reason);
     void conclude(Job job);
     void clear_leftovers(uint64_t id);
     void clear_layer(uint64_t id, OnCleared then);
     UniqueFd open_journal(uint64_t id) const;
     void drop_oldest(uint32_t uid);
+
+    // job_end.cc
+    void walltime_over(uint64_t id);
+    void stop_run(uint64_t id, std::string reason, bool now);
+    void ask_to_end(uint64_t id, std::chrono::milliseconds grace);
+    void kill(uint64_t id);
+    void process_ended(uint64_t id);
+    void end(uint64_t id);
+    void killed(uint64_t id, const Outcome<void>& done);
+    void count(uint64_t id);
+    void ended(uint64_t id, const Outcome<JobSnapshot>& last);
+    JobUsage account(const Job& job, const Live& live, const Outcome<JobSnapshot>& last) const;
 
     // job_checkpoint.cc
     Outcome<uint64_t> next_generation(uint64_t id);

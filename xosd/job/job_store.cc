@@ -12,6 +12,16 @@ constexpr const char* kSchema[] = {
     " ended INTEGER NOT NULL, pid INTEGER NOT NULL, start_time INTEGER NOT NULL, wait_status INTEGER,"
     " reason TEXT NOT NULL, generation INTEGER NOT NULL, cpu_usec INTEGER NOT NULL) STRICT;",
     "ALTER TABLE job ADD COLUMN walltime INTEGER NOT NULL DEFAULT 0",
+    // a processor time of 0 was that of a job that had not ended, or could not be read
+    "ALTER TABLE job ADD COLUMN runs INTEGER NOT NULL DEFAULT 0; ALTER TABLE job ADD COLUMN cpu_total_usec "
+    "INTEGER;"
+    " UPDATE job SET runs = 1, cpu_total_usec = cpu_usec WHERE cpu_usec != 0; ALTER TABLE job DROP COLUMN "
+    "cpu_usec;"
+    " ALTER TABLE job ADD COLUMN cpu_user_usec INTEGER; ALTER TABLE job ADD COLUMN cpu_system_usec INTEGER;"
+    " ALTER TABLE job ADD COLUMN memory_peak INTEGER; ALTER TABLE job ADD COLUMN processes_peak INTEGER;"
+    " ALTER TABLE job ADD COLUMN processes_total INTEGER; ALTER TABLE job ADD COLUMN wall_usec INTEGER;"
+    " ALTER TABLE job ADD COLUMN began_usec INTEGER NOT NULL DEFAULT 0;"
+    " ALTER TABLE job ADD COLUMN kill_at INTEGER NOT NULL DEFAULT 0;",
 };
 
 // job_request.h admits 1 MiB of arguments and as much environment; as JSON a byte may take six
@@ -23,6 +33,15 @@ int64_t seconds(std::chrono::sys_seconds time) {
 }
 std::chrono::sys_seconds time_of(int64_t seconds) {
     return std::chrono::sys_seconds(std::chrono::seconds(seconds));
+}
+
+// In the order of their columns.
+constexpr std::optional<uint64_t> JobUsage::* kUsage[] = {
+    &JobUsage::cpu_usec,       &JobUsage::cpu_user_usec,   &JobUsage::cpu_system_usec, &JobUsage::memory_peak,
+    &JobUsage::processes_peak, &JobUsage::processes_total, &JobUsage::wall_usec};
+
+std::optional<int64_t> signed_of(const std::optional<uint64_t>& number) {
+    return number ? std::optional<int64_t>(static_cast<int64_t>(*number)) : std::nullopt;
 }
 
 std::string write_request(const JobRequest& request) {
@@ -99,8 +118,15 @@ Job read_job(const Statement& row) {
     if (!row.is_null(10)) job.wait_status = static_cast<int32_t>(row.number(10));
     job.reason = row.text(11);
     job.generation = static_cast<uint64_t>(row.number(12));
-    job.cpu_usec = static_cast<uint64_t>(row.number(13));
-    job.walltime = static_cast<uint64_t>(row.number(14));
+    job.walltime = static_cast<uint64_t>(row.number(13));
+    job.began_usec = static_cast<uint64_t>(row.number(14));
+    job.kill_at = decltype(job.kill_at)(std::chrono::milliseconds(row.number(15)));
+    job.usage.runs = static_cast<uint32_t>(row.number(16));
+    int column = 17;
+    for (const auto field : kUsage) {
+        if (!row.is_null(column)) job.usage.*field = static_cast<uint64_t>(row.number(column));
+        ++column;
+    }
     return job;
 }
 
@@ -110,8 +136,8 @@ Outcome<void> JobStore::load() {
     if (auto migrated = database_->migrate("job", kSchema); !migrated) return migrated;
     auto select = database_->prepare(
         "SELECT id, login, uid, request, state, submitted, started, ended, pid, start_time, wait_status, "
-        "reason,"
-        " generation, cpu_usec, walltime FROM job");
+        "reason, generation, walltime, began_usec, kill_at, runs, cpu_total_usec, cpu_user_usec,"
+        " cpu_system_usec, memory_peak, processes_peak, processes_total, wall_usec FROM job");
     if (!select) return std::unexpected(select.error());
     while (true) {
         auto row = select->step();
@@ -125,8 +151,7 @@ Outcome<void> JobStore::load() {
 Outcome<uint64_t> JobStore::add(Job job) {
     auto insert = database_->prepare(
         "INSERT INTO job (login, uid, request, state, submitted, started, ended, pid, start_time, reason, "
-        "generation,"
-        " cpu_usec, walltime) VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, 0, 0, '', 0, 0, ?6)");
+        "generation, walltime) VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, 0, 0, '', 0, ?6)");
     if (!insert) return std::unexpected(insert.error());
     job.state = JobState::starting;
     if (auto done = insert->run(job.login, job.uid, write_request(job.request),
@@ -154,13 +179,19 @@ Outcome<void> JobStore::update(const Job& job) {
 Outcome<void> JobStore::write(const Job& job) {
     auto update = database_->prepare(
         "UPDATE job SET state = ?2, started = ?3, ended = ?4, pid = ?5, start_time = ?6, wait_status = ?7,"
-        " reason = ?8, generation = ?9, cpu_usec = ?10, request = ?11, walltime = ?12 WHERE id = ?1");
+        " reason = ?8, generation = ?9, request = ?10, walltime = ?11, began_usec = ?12, kill_at = ?13,"
+        " runs = ?14, cpu_total_usec = ?15, cpu_user_usec = ?16, cpu_system_usec = ?17, memory_peak = ?18,"
+        " processes_peak = ?19, processes_total = ?20, wall_usec = ?21 WHERE id = ?1");
     if (!update) return std::unexpected(update.error());
-    return update->run(static_cast<int64_t>(job.id), std::string(job_state_name(job.state)),
-                       seconds(job.started), seconds(job.ended), job.pid,
-                       static_cast<int64_t>(job.start_time), job.wait_status, job.reason,
-                       static_cast<int64_t>(job.generation), static_cast<int64_t>(job.cpu_usec),
-                       write_request(job.request), static_cast<int64_t>(job.walltime));
+    const JobUsage& usage = job.usage;
+    return update->run(
+        static_cast<int64_t>(job.id), std::string(job_state_name(job.state)), seconds(job.started),
+        seconds(job.ended), job.pid, static_cast<int64_t>(job.start_time), job.wait_status, job.reason,
+        static_cast<int64_t>(job.generation), write_request(job.request), static_cast<int64_t>(job.walltime),
+        static_cast<int64_t>(job.began_usec), int64_t{job.kill_at.time_since_epoch().count()}, usage.runs,
+        signed_of(usage.cpu_usec), signed_of(usage.cpu_user_usec), signed_of(usage.cpu_system_usec),
+        signed_of(usage.memory_peak), signed_of(usage.processes_peak), signed_of(usage.processes_total),
+        signed_of(usage.wall_usec));
 }
 
 Outcome<void> JobStore::remove(uint64_t id) {

@@ -140,12 +140,28 @@ Outcome<CpuUsage> JobCgroup::cpu_usage() const {
     CpuUsage usage;
     std::istringstream words(*text);
     uint64_t value = 0;
+    int found = 0;
     for (std::string key; words >> key >> value;) {
-        if (key == "usage_usec") usage.total_us = value;
-        if (key == "user_usec") usage.user_us = value;
-        if (key == "system_usec") usage.system_us = value;
+        for (const auto& [name, field] :
+             {std::pair("usage_usec", &usage.total_us), std::pair("user_usec", &usage.user_us),
+              std::pair("system_usec", &usage.system_us)}) {
+            if (key != name) continue;
+            *field = value;
+            ++found;
+        }
     }
+    if (found != 3) return failure(Errc::invalid, "the cgroup's cpu.stat does not say what {} used", path_);
     return usage;
+}
+
+Outcome<uint64_t> JobCgroup::memory_peak() const {
+    const auto text = read_cgroup_file(fd(), "memory.peak");
+    if (!text) return std::unexpected(text.error());
+    std::istringstream words(*text);
+    uint64_t bytes = 0;
+    if (!(words >> bytes))
+        return failure(Errc::invalid, "the cgroup's memory.peak of {} is no number", path_);
+    return bytes;
 }
 
 Outcome<void> JobCgroup::remove() {

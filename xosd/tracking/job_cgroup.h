@@ -1,8 +1,8 @@
 // The cgroup of one job, or of one login session: who is in it belongs to that, and nobody else does.
 //
-// Owns: its directory, the one way to kill what is in it, its accounts of CPU time. Process: xosd, as root.
-// Trusts: the kernel; the job has no right to write to these files, but may have made cgroups below where
-// that was delegated.
+// Owns: its directory, the one way to kill what is in it, its accounts of CPU time and memory. Process: xosd,
+// as root. Trusts: the kernel; the job has no right to write to these files, but may have made cgroups below
+// where that was delegated.
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -56,6 +56,8 @@ class JobCgroup {
     Outcome<void> wait_empty(std::chrono::milliseconds deadline) const;
     // Read it before remove().
     Outcome<CpuUsage> cpu_usage() const;
+    // Bytes, the most at one time. Errc::not_found: the memory controller is not usable here.
+    Outcome<uint64_t> memory_peak() const;
     // Removes it and all cgroups below. Fails where something still lives inside.
     Outcome<void> remove();
 

@@ -55,6 +55,7 @@ class PlainCheckpointer final : public Checkpointer {
         spec.cgroup_fd = request.cgroup_fd;
         spec.output = request.home + "/restored.out";
         spec.loader = loader_;
+        spec.grace = std::chrono::seconds(1);
         return begin_start(spec);
     }
 
@@ -167,7 +168,8 @@ JobPlaces JobNode::make_places() {
                                               .gid = kNobody,
                                               .socket_directory = base},
                                   .receive_buffer = 1 << 20},
-            .checkpointer = std::make_unique<PlainCheckpointer>(base / "gate", loader)};
+            .checkpointer = std::make_unique<PlainCheckpointer>(base / "gate", loader),
+            .grace = grace};
 }
 
 void JobNode::start_service() {
@@ -215,8 +217,8 @@ Outcome<Job> JobNode::run(const std::string& script) {
 Outcome<Job> JobNode::wait(uint64_t id) {
     return answer_of<Job>(*this, [&](auto done) { service_->wait(uid, id, done); });
 }
-Outcome<Job> JobNode::cancel(uint64_t id) {
-    return answer_of<Job>(*this, [&](auto done) { service_->cancel(uid, id, done); });
+Outcome<Job> JobNode::cancel(uint64_t id, bool now) {
+    return answer_of<Job>(*this, [&](auto done) { service_->cancel(uid, id, now, done); });
 }
 Outcome<Job> JobNode::restart(uint64_t id) {
     return answer_of<Job>(*this, [&](auto done) { service_->restart(uid, id, 0, done); });

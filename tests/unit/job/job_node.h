@@ -31,7 +31,7 @@ class JobNode : public NodeState {
     // Answered, by running the loop.
     Outcome<Job> run(const std::string& script);
     Outcome<Job> wait(uint64_t id);
-    Outcome<Job> cancel(uint64_t id);
+    Outcome<Job> cancel(uint64_t id, bool now = false);
     Outcome<Job> restart(uint64_t id);
     Outcome<uint64_t> checkpoint(uint64_t id, bool stop);
     Job record(uint64_t id) const { return *service_->find(0, id); }
@@ -42,6 +42,7 @@ class JobNode : public NodeState {
     bool is_populated(uint64_t id) const;
 
     const uint32_t uid = kUidMin + 1;
+    std::chrono::milliseconds grace{1000};  // of the services that are started from then on
     std::filesystem::path base;
     SampleVo physics = make_live_vo();
     std::unique_ptr<SessionStore> sessions;

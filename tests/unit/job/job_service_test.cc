@@ -164,7 +164,7 @@ TEST_CASE_METHOD(Fixture, "to others a job does not exist") {
         codes.push_back(job ? Errc::system : job.error().code);
     };
     jobs().wait(other, id, note);
-    jobs().cancel(other, id, note);
+    jobs().cancel(other, id, false, note);
     jobs().restart(other, id, 0, note);
     jobs().forget(other, id, note);
     jobs().checkpoint(other, id, true,
@@ -177,13 +177,14 @@ TEST_CASE_METHOD(Fixture, "to others a job does not exist") {
     CHECK(jobs().find(0, id)->state == JobState::running);
     const auto ended = cancel(id);
     REQUIRE(ended);
-    CHECK(ended->wait_status == SIGKILL);
+    CHECK(ended->wait_status == SIGTERM);
+    CHECK(ended->reason == "cancelled");
 }
 
 TEST_CASE_METHOD(Fixture, "a job that is cancelled while it starts does not run") {
     std::optional<Outcome<Job>> started, cancelled;
     jobs().run(uid, request("sleep 100"), [&](Outcome<Job> job) { started = std::move(job); });
-    jobs().cancel(uid, 1, [&](Outcome<Job> job) { cancelled = std::move(job); });
+    jobs().cancel(uid, 1, false, [&](Outcome<Job> job) { cancelled = std::move(job); });
     REQUIRE(run_until([&] { return started && cancelled; }));
     CHECK_THAT(started->error().message, ContainsSubstring("was cancelled"));
     REQUIRE(*cancelled);
@@ -193,7 +194,7 @@ TEST_CASE_METHOD(Fixture, "a job that is cancelled while it starts does not run"
 
 TEST_CASE_METHOD(Fixture, "a restart runs again, without what was said of the last run") {
     const uint64_t id = make_ended_with_checkpoint();
-    CHECK(record(id).wait_status == SIGKILL);
+    CHECK(record(id).wait_status == SIGTERM);
     const auto again = restart(id);
     if (!again) FAIL(again.error().message);
     CHECK(again->state == JobState::running);
@@ -218,7 +219,7 @@ TEST_CASE_METHOD(Fixture, "a restart that waits for the last layer to go may be 
     jobs().restart(uid, id, 0, [&](Outcome<Job> job) { restarted = std::move(job); });
     CHECK(record(id).state == JobState::restarting);
     jobs().wait(uid, id, [&](Outcome<Job> job) { waited = std::move(job); });
-    jobs().cancel(uid, id, [&](Outcome<Job> job) { cancelled = std::move(job); });
+    jobs().cancel(uid, id, false, [&](Outcome<Job> job) { cancelled = std::move(job); });
     REQUIRE(run_until([&] { return restarted && waited && cancelled; }));
     CHECK_THAT(restarted->error().message, ContainsSubstring("was cancelled"));
     REQUIRE(*waited);

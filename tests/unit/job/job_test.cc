@@ -124,7 +124,16 @@ TEST_CASE("records survive a restart") {
     job.wait_status = 256;
     job.reason = "it's over";
     job.generation = 3;
-    job.cpu_usec = 5;
+    job.usage = {.runs = 2,
+                 .cpu_usec = 5,
+                 .cpu_user_usec = 2,
+                 .cpu_system_usec = 3,
+                 .memory_peak = {},
+                 .processes_peak = 7,
+                 .processes_total = 9,
+                 .wall_usec = 11};
+    job.began_usec = 13;
+    job.kill_at = decltype(job.kill_at)(std::chrono::milliseconds(1234567));
     REQUIRE(records.store.update(job));
     const Job read_back = records.reload(id);
     CHECK(read_back.login == "user1@physics");
@@ -136,6 +145,16 @@ TEST_CASE("records survive a restart") {
     CHECK(read_back.wait_status == 256);
     CHECK(read_back.reason == "it's over");
     CHECK(read_back.generation == 3);
+    CHECK(read_back.usage.runs == 2);
+    CHECK(read_back.usage.cpu_usec == 5);
+    CHECK(read_back.usage.cpu_user_usec == 2);
+    CHECK(read_back.usage.cpu_system_usec == 3);
+    CHECK_FALSE(read_back.usage.memory_peak);
+    CHECK(read_back.usage.processes_peak == 7);
+    CHECK(read_back.usage.processes_total == 9);
+    CHECK(read_back.usage.wall_usec == 11);
+    CHECK(read_back.began_usec == 13);
+    CHECK(read_back.kill_at == job.kill_at);
 
     job.state = JobState::running;  // not from ended
     CHECK(records.store.update(job).error().code == Errc::conflict);
@@ -143,6 +162,70 @@ TEST_CASE("records survive a restart") {
     REQUIRE(records.store.remove(id));
     CHECK(records.store.update(job).error().code == Errc::not_found);
     CHECK(*records.store.add(make_job()) == id + 1);  // a number is used once
+}
+
+TEST_CASE("records of before the accounting are read, with what they say and no more") {
+    auto database = Database::open(":memory:");
+    REQUIRE(database);
+    const char* const before[] = {
+        "CREATE TABLE job (id INTEGER PRIMARY KEY AUTOINCREMENT, login TEXT NOT NULL, uid INTEGER NOT NULL,"
+        " request TEXT NOT NULL, state TEXT NOT NULL, submitted INTEGER NOT NULL, started INTEGER NOT NULL,"
+        " ended INTEGER NOT NULL, pid INTEGER NOT NULL, start_time INTEGER NOT NULL, wait_status INTEGER,"
+        " reason TEXT NOT NULL, generation INTEGER NOT NULL, cpu_usec INTEGER NOT NULL) STRICT;",
+        "ALTER TABLE job ADD COLUMN walltime INTEGER NOT NULL DEFAULT 0",
+    };
+    REQUIRE(database->migrate("job", before));
+    REQUIRE(database->execute(
+        "INSERT INTO job VALUES (1, 'a@b', 7, '{}', 'ended', 1, 2, 3, 4, 5, 0, '', 1, 1500000, 60),"
+        " (2, 'a@b', 7, '{}', 'running', 1, 2, 0, 4, 5, NULL, '', 0, 0, 0)"));
+    JobStore store(*database);
+    REQUIRE(store.load());
+    const Job ended = *store.find(1), running = *store.find(2);
+    CHECK(ended.usage.runs == 1);
+    CHECK(ended.usage.cpu_usec == 1'500'000);
+    CHECK_FALSE(ended.usage.cpu_user_usec);
+    CHECK_FALSE(ended.usage.wall_usec);
+    CHECK(ended.walltime == 60);
+    CHECK(running.usage.runs == 0);
+    CHECK_FALSE(running.usage.cpu_usec);
+    CHECK(running.pid == 4);
+}
+
+TEST_CASE("the runs of a job are added up, and a sum with an unknown part is unknown") {
+    JobUsage all;
+    const JobUsage run{.cpu_usec = 10,
+                       .cpu_user_usec = 7,
+                       .cpu_system_usec = 3,
+                       .memory_peak = 100,
+                       .processes_peak = 4,
+                       .processes_total = 20,
+                       .wall_usec = 1000};
+    add_run(all, run);
+    add_run(all, {.cpu_usec = 5,
+                  .cpu_user_usec = {},
+                  .cpu_system_usec = 1,
+                  .memory_peak = 300,
+                  .processes_peak = 3,
+                  .processes_total = 2,
+                  .wall_usec = 1});
+    CHECK(all.runs == 2);
+    CHECK(all.cpu_usec == 15);
+    CHECK_FALSE(all.cpu_user_usec);
+    CHECK(all.cpu_system_usec == 4);
+    CHECK(all.memory_peak == 300);
+    CHECK(all.processes_peak == 4);
+    CHECK(all.processes_total == 22);
+    CHECK(all.wall_usec == 1001);
+    add_run(all, {});
+    add_run(all, run);  // what was lost does not come back
+    CHECK(all.runs == 4);
+    CHECK_FALSE(all.cpu_usec);
+    CHECK_FALSE(all.memory_peak);
+    JobUsage counted;
+    set_processes(counted, {.lost = 1, .forks = 5});
+    CHECK_FALSE(counted.processes_total);
+    set_processes(counted, {.forks = 5, .adopted = 1});
+    CHECK(counted.processes_total == 6);
 }
 
 TEST_CASE("every request that is taken can be read back") {
