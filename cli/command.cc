@@ -17,6 +17,7 @@ const std::map<std::string_view, const char*> kGroups = {
     {"credential", "Credentials: request, issue, show"},
     {"token", "JSON web tokens: exchanged for a credential"},
     {"policy", "Policies of a VO and of this node"},
+    {"job", "Jobs on this node, one at a time"},
     {"node", "This node: its state, its configuration"},
     {"account", "Accounts of VO users on this node"},
     {"doctor", "What is wrong on this node, and what to do"},

@@ -1,4 +1,4 @@
-// xos jobs, ps, cancel, checkpoint, restart, forget: what becomes of jobs on this node.
+// xos jobs, job show, ps, cancel, checkpoint, restart, forget: what becomes of jobs on this node.
 #include <cstdio>
 #include <memory>
 
@@ -45,6 +45,18 @@ Outcome<int> show_jobs(bool all) {
     return kExitOk;
 }
 
+Outcome<int> show_job(const std::string& job) {
+    const auto answer = call_node("org.xtreemos.Job.Describe", about(job));
+    if (!answer) return std::unexpected(answer.error());
+    const JsonNode root = answer->root();
+    const auto status = root.field("status");
+    if (!status) return std::unexpected(status.error());
+    const auto view = read_job_view(*status);
+    if (!view) return std::unexpected(view.error());
+    std::fputs(format_job(*view).c_str(), stdout);
+    return kExitOk;
+}
+
 Outcome<void> show_processes(const std::string& job) {
     const auto answer = call_node("org.xtreemos.Job.Describe", about(job));
     if (!answer) return std::unexpected(answer.error());
@@ -80,10 +92,19 @@ Outcome<int> show_trees(const std::string& job) {
     return kExitOk;
 }
 
-Outcome<int> call_for(const char* method, const std::string& job, const char* said) {
-    const auto answer = call_node(method, about(job), std::chrono::minutes(2));
+Outcome<int> forget(const std::string& job) {
+    const auto answer = call_node("org.xtreemos.Job.Forget", about(job), std::chrono::minutes(2));
     if (!answer) return std::unexpected(answer.error());
-    std::printf("%s %s\n", job.c_str(), said);
+    std::printf("%s is forgotten\n", job.c_str());
+    return kExitOk;
+}
+
+Outcome<int> cancel(const std::string& job, bool now) {
+    const auto answer = call_node(
+        "org.xtreemos.Job.Cancel",
+        JsonObject().set("job", Json::string(job)).set("now", Json::boolean(now)).build(), kWaitDeadline);
+    if (!answer) return std::unexpected(answer.error());
+    std::printf("%s is ended\n", job.c_str());
     return kExitOk;
 }
 
@@ -121,14 +142,17 @@ void add_job_commands(CommandTable& table) {
     const auto seen = std::make_shared<std::string>();
     table.add("ps", "Show the processes of your jobs as trees", [seen] { return show_trees(*seen); })
         .optional("JOB", *seen, "only this one");
+    const auto shown = std::make_shared<std::string>();
+    table.add("job show", "Show everything about one job", [shown] { return show_job(*shown); })
+        .required("JOB", *shown, "");
     const auto cancelled = std::make_shared<std::string>(), forgotten = std::make_shared<std::string>();
+    const auto now = std::make_shared<bool>(false);
     table
-        .add("cancel", "End every process of a job",
-             [cancelled] { return call_for("org.xtreemos.Job.Cancel", *cancelled, "is ended"); })
-        .required("JOB", *cancelled, "");
-    table
-        .add("forget", "Remove an ended job and its checkpoints",
-             [forgotten] { return call_for("org.xtreemos.Job.Forget", *forgotten, "is forgotten"); })
+        .add("cancel", "End every process of a job: SIGTERM, after ten seconds SIGKILL",
+             [cancelled, now] { return cancel(*cancelled, *now); })
+        .required("JOB", *cancelled, "")
+        .flag("--now", *now, "SIGKILL at once");
+    table.add("forget", "Remove an ended job and its checkpoints", [forgotten] { return forget(*forgotten); })
         .required("JOB", *forgotten, "");
     const auto dumped = std::make_shared<std::string>();
     const auto stop = std::make_shared<bool>(false);

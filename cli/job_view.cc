@@ -1,7 +1,5 @@
 #include "cli/job_view.h"
 
-#include "cli/reply_fields.h"
-
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -10,13 +8,16 @@
 #include <map>
 #include <ranges>
 
+#include "cli/clock_text.h"
+#include "cli/reply_fields.h"
+
 namespace xos {
 namespace {
 
 constexpr size_t kIndentMax = 32;
 constexpr size_t kProcessesMax = 1'000'000;
 
-std::string clock_text(int64_t seconds) {
+std::string short_clock_text(int64_t seconds) {
     if (seconds == 0) return "-";
     const time_t time = seconds;
     tm local{};
@@ -31,10 +32,30 @@ std::string cpu_text(uint64_t usec) {
     return compose("{}:{:02}.{:02}", centis / 6000, centis / 100 % 60, centis % 100);
 }
 
+// Of a column of eight: hours, minutes, seconds.
+std::string hours_text(uint64_t usec) {
+    const uint64_t seconds = usec / 1'000'000;
+    return compose("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+}
+
+std::string seconds_text(uint64_t usec) {
+    return compose("{}.{:06} s", usec / 1'000'000, usec % 1'000'000);
+}
+
+// Of a column of five: three digits and a unit.
+std::string memory_text(uint64_t bytes) {
+    constexpr std::string_view kUnits = "BKMGTPE";
+    size_t unit = 0;
+    double amount = static_cast<double>(bytes);
+    for (; amount >= 999.5; amount /= 1024) ++unit;
+    return amount < 9.95 && unit != 0 ? compose("{:.1f}{}", amount, kUnits[unit])
+                                      : compose("{:.0f}{}", amount, kUnits[unit]);
+}
+
 std::string process_line(const ProcessView& process, size_t depth, size_t width) {
     std::string line = compose("{:>8} {:>6}  {:<2} {:<14} {:>9}  {}{}{}", process.pid,
                                process.container_pid == 0 ? "?" : std::to_string(process.container_pid),
-                               plain(process.state), clock_text(process.started_usec / 1000000),
+                               plain(process.state), short_clock_text(process.started_usec / 1000000),
                                cpu_text(process.cpu_usec), std::string(2 * std::min(depth, kIndentMax), ' '),
                                plain(process.command), process.escaped ? "  (escaped from the job)" : "");
     if (width != 0 && line.size() > width) line.resize(width);
@@ -57,7 +78,15 @@ Outcome<JobView> read_job_view(const JsonNode& node) {
     job.started = optional_number(node, "started");
     job.ended = optional_number(node, "ended");
     job.generation = static_cast<uint64_t>(optional_number(node, "generation"));
-    job.cpu_usec = static_cast<uint64_t>(optional_number(node, "cpuUsec"));
+    for (const auto& [key, field] : {std::pair("cpuUsec", &job.cpu_usec),
+                                     {"cpuUserUsec", &job.cpu_user_usec},
+                                     {"cpuSystemUsec", &job.cpu_system_usec},
+                                     {"memoryPeak", &job.memory_peak},
+                                     {"processesPeak", &job.processes_peak},
+                                     {"processesTotal", &job.processes_total},
+                                     {"wallUsec", &job.wall_usec}})
+        if (const auto found = node.find(key))
+            if (const auto number = found->integer(0, INT64_MAX)) *field = static_cast<uint64_t>(*number);
     if (const auto status = node.find("waitStatus"))
         if (const auto number = status->integer(0, 0xffff)) job.wait_status = static_cast<int32_t>(*number);
     return job;
@@ -90,28 +119,73 @@ Outcome<std::vector<ProcessView>> read_process_views(const JsonNode& list) {
     return processes;
 }
 
-std::string describe_end(const JobView& job) {
-    if (job.state != "ended") return job.state;
-    if (!job.wait_status)
-        return job.reason.empty() ? "ended, how is not known" : "ended: " + plain(job.reason);
-    const int status = *job.wait_status;
+namespace {
+
+std::string describe_status(int status) {
     if (WIFEXITED(status)) return compose("exited {}", WEXITSTATUS(status));
     const char* name = sigabbrev_np(WTERMSIG(status));
     return compose("killed by SIG{}{}", name == nullptr ? std::to_string(WTERMSIG(status)) : name,
                    WCOREDUMP(status) ? " (core dumped)" : "");
 }
 
+}  // namespace
+
+std::string describe_end(const JobView& job) {
+    if (job.state != "ended") return job.state;
+    if (job.wait_status)
+        return describe_status(*job.wait_status) + (job.reason.empty() ? "" : ": " + plain(job.reason));
+    return job.reason.empty() ? "ended, how is not known" : "ended: " + plain(job.reason);
+}
+
 std::string format_jobs(const std::vector<JobView>& jobs) {
-    std::string out = compose("{:<8} {:<20} {:<14} {:<14} {:>9} {:>4}  {}\n", "JOB", "STATE", "SUBMITTED",
-                              "ENDED", "CPU", "CKPT", "COMMAND");
+    std::string out = compose("{:<8} {:<20} {:<14} {:>8} {:>5} {:>9} {:>4}  {}\n", "JOB", "STATE",
+                              "SUBMITTED", "TIME", "MEM", "CPU", "CKPT", "COMMAND");
     for (const JobView& job : jobs) {
-        const bool told = job.state != "ended" || job.wait_status;
+        std::string why;
+        if (job.state == "ended" && !job.reason.empty())
+            why = "  (" + plain(job.reason) + ")";
+        else if (job.state == "ended" && !job.wait_status)
+            why = "  (how is not known)";
         out += compose(
-            "{:<8} {:<20} {:<14} {:<14} {:>9} {:>4}  {}{}\n", job.job, told ? describe_end(job) : "ended",
-            clock_text(job.submitted), clock_text(job.ended), cpu_text(job.cpu_usec),
-            job.generation == 0 ? "-" : std::to_string(job.generation), plain(job.command),
-            told ? "" : "  (" + (job.reason.empty() ? "how is not known" : plain(job.reason)) + ")");
+            "{:<8} {:<20} {:<14} {:>8} {:>5} {:>9} {:>4}  {}{}\n", job.job,
+            job.state == "ended" && job.wait_status ? describe_status(*job.wait_status) : plain(job.state),
+            short_clock_text(job.submitted), job.wall_usec ? hours_text(*job.wall_usec) : "-",
+            job.memory_peak ? memory_text(*job.memory_peak) : "-",
+            job.cpu_usec ? cpu_text(*job.cpu_usec) : "-",
+            job.generation == 0 ? "-" : std::to_string(job.generation), plain(job.command), why);
     }
+    return out;
+}
+
+std::string format_job(const JobView& job) {
+    std::string out;
+    const auto line = [&](std::string_view name, const std::string& value) {
+        if (!value.empty()) out += compose("{:<12} {}\n", compose("{}:", name), value);
+    };
+    const bool ended = job.state == "ended";
+    const auto measured = [&](const std::optional<uint64_t>& value, auto&& text) -> std::string {
+        if (value) return text(*value);
+        return ended ? "not known" : "";
+    };
+    line("job", job.job);
+    line("user", plain(job.login));
+    line("state", describe_end(job));
+    if (!ended) line("because", plain(job.reason));
+    line("command", plain(job.command));
+    line("output", plain(job.output));
+    line("submitted", clock_text(static_cast<uint64_t>(job.submitted)));
+    line("started", clock_text(static_cast<uint64_t>(job.started)));
+    line("ended", clock_text(static_cast<uint64_t>(job.ended)));
+    line("checkpoint", job.generation == 0 ? "none" : std::to_string(job.generation));
+    line("time", measured(job.wall_usec, seconds_text));
+    line("processor", measured(job.cpu_usec, seconds_text));
+    line("- user", measured(job.cpu_user_usec, seconds_text));
+    line("- system", measured(job.cpu_system_usec, seconds_text));
+    line("memory",
+         measured(job.memory_peak, [](uint64_t bytes) { return compose("{} bytes at most", bytes); }));
+    line("processes", measured(job.processes_total, [](uint64_t number) { return std::to_string(number); }));
+    line("- at a time",
+         measured(job.processes_peak, [](uint64_t number) { return compose("{} at most", number); }));
     return out;
 }
 

@@ -1,6 +1,6 @@
 // Jobs and their processes as text for a person.
 //
-// Owns: the formats of xos jobs and xos ps. Pure. Process: the xos command.
+// Owns: the formats of xos jobs, xos job show and xos ps. Pure. Process: the xos command.
 // Trusts: nothing in command lines: control characters are shown as '?'.
 #pragma once
 
@@ -18,7 +18,10 @@ struct JobView {
     std::string job, login, state, command, reason, output;
     int64_t submitted = 0, started = 0, ended = 0;  // seconds since 1970; 0: not yet
     std::optional<int32_t> wait_status;
-    uint64_t generation = 0, cpu_usec = 0;
+    uint64_t generation = 0;
+    // of a job that has ended; absent where it could not be measured
+    std::optional<uint64_t> cpu_usec, cpu_user_usec, cpu_system_usec, memory_peak, processes_peak,
+        processes_total, wall_usec;
 };
 
 struct ProcessView {
@@ -33,9 +36,11 @@ Outcome<ProcessView> read_process_view(const JsonNode& node);
 // An array of them.
 Outcome<std::vector<ProcessView>> read_process_views(const JsonNode& list);
 
-// "running", "exited 3", "killed by SIGKILL", or why it is not known.
+// "running", "exited 3", "killed by SIGKILL: cancelled", or why it is not known.
 std::string describe_end(const JobView& job);
 std::string format_jobs(const std::vector<JobView>& jobs);
+// Everything about one job, a field a line.
+std::string format_job(const JobView& job);
 // One line a process, children below their parents, of at most width columns (0: no limit).
 std::string format_process_tree(const std::vector<ProcessView>& processes, size_t width);
 

@@ -35,6 +35,10 @@ TEST_CASE("how a job ended") {
     CHECK(describe_end(running) == "running");
     CHECK(describe_end(ended(3 << 8)) == "exited 3");
     CHECK(describe_end(ended(9)) == "killed by SIGKILL");
+    CHECK(describe_end(ended(15, "cancelled")) == "killed by SIGTERM: cancelled");
+    running.state = "ending";
+    running.reason = "cancelled";
+    CHECK(describe_end(running) == "ending");
     CHECK(describe_end(ended(11 | 0x80)) == "killed by SIGSEGV (core dumped)");
     CHECK(describe_end(ended({})) == "ended, how is not known");
     CHECK(describe_end(ended({}, "its exit status was lost")) == "ended: its exit status was lost");
@@ -53,6 +57,40 @@ TEST_CASE("what a job says reaches no terminal as it is") {
     CHECK(std::ranges::count(text, '\n') == 2);
     CHECK_THAT(text, ContainsSubstring("a?b???31m caf\xc3\xa9"));
     CHECK(format_process_tree({process(1, 0, "\x1b[1m")}, 0).find('\x1b') == std::string::npos);
+}
+
+TEST_CASE("what a job used is told, and what is not known is said") {
+    JobView job = ended(15, "cancelled");
+    job.cpu_usec = 61'230'000;
+    job.cpu_user_usec = 61'000'001;
+    job.wall_usec = 3'723'000'004;
+    job.memory_peak = 73'400'320;
+    job.processes_total = 9;
+    std::string text = format_job(job);
+    for (const char* line :
+         {"job:         job-1\n", "state:       killed by SIGTERM: cancelled\n",
+          "time:        3723.000004 s\n", "processor:   61.230000 s\n", "- user:      61.000001 s\n",
+          "- system:    not known\n", "memory:      73400320 bytes at most\n", "processes:   9\n",
+          "- at a time: not known\n"})
+        CHECK_THAT(text, ContainsSubstring(line));
+    CHECK_THAT(format_jobs({job}),
+               ContainsSubstring("1:02:03   70M   1:01.23") && ContainsSubstring("(cancelled)"));
+    for (const auto& [bytes, shown] : {std::pair<uint64_t, const char*>(0, "   0B"),
+                                       {999, " 999B"},
+                                       {1000, " 1.0K"},
+                                       {10'188, " 9.9K"},
+                                       {10'189, "  10K"},
+                                       {1'022'000, " 998K"},
+                                       {1'050'000, " 1.0M"},
+                                       {UINT64_MAX, "  16E"}}) {
+        job.memory_peak = bytes;
+        CHECK_THAT(format_jobs({job}), ContainsSubstring(compose("1:02:03 {} ", shown)));
+    }
+    job = {};
+    job.state = "running";
+    CHECK_THAT(format_jobs({job}), ContainsSubstring("       -     -         -"));
+    text = format_job(job);
+    CHECK_FALSE(text.contains("not known"));  // it is not over
 }
 
 TEST_CASE("processes stand below their parents") {
@@ -80,7 +118,7 @@ TEST_CASE("a chain of processes may be as long as a job likes") {
 TEST_CASE("answers of the daemon") {
     const auto json =
         Json::parse(R"({"job":"job-7","state":"ended","waitStatus":256,"generation":2,"started":5,
-        "login":null,"cpuUsec":1500000})",
+        "login":null,"cpuUsec":1500000,"wallUsec":0,"memoryPeak":null})",
                     {}, "answer");
     REQUIRE(json);
     const JsonNode root = json->root();
@@ -90,6 +128,10 @@ TEST_CASE("answers of the daemon") {
     CHECK(job->wait_status == 256);
     CHECK(job->generation == 2);
     CHECK(job->login.empty());
+    CHECK(job->cpu_usec == 1'500'000U);
+    CHECK(job->wall_usec == 0U);
+    CHECK_FALSE(job->memory_peak);
+    CHECK_FALSE(job->processes_total);
     const auto empty = Json::parse("{}", {}, "answer");
     const JsonNode nothing = empty->root();
     CHECK_FALSE(read_job_view(nothing));
