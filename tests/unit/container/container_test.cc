@@ -247,6 +247,25 @@ TEST_CASE("what an application leaves behind ends with it") {
     CHECK(wait_for([&] { return node.members().empty(); }, std::chrono::seconds(2)));
 }
 
+TEST_CASE("all are asked to end once, and who is attached reads what they say last") {
+    if (!can_run()) return;
+    Node node;
+    auto spec = node.spec(
+        "trap 'echo asked; exit 4' TERM; (trap 'sleep 0.3; echo left; exit' TERM; echo ready; "
+        "while :; do sleep 0.05; done) & while :; do sleep 0.05; done");
+    spec.stdio = JobStdio::pipes;
+    const auto process = started(spec);
+    const UniqueFd fd = attach(process);
+    await_text(fd.get(), "ready");
+    REQUIRE(ask_all_to_end(process));
+    REQUIRE(ask_all_to_end(process));
+    const Heard heard = listen_to(fd.get());
+    CHECK(heard.out == "asked\nleft\n");
+    REQUIRE(heard.status);
+    CHECK(WEXITSTATUS(*heard.status) == 4);
+    CHECK(wait_for([&] { return node.members().empty(); }));
+}
+
 TEST_CASE("a killed container records no status") {
     if (!can_run()) return;
     Node node;
