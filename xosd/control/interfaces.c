@@ -178,6 +178,11 @@ const sd_varlink_interface xos_interface_job = {
     .name = "org.xtreemos.Job",
     .symbols =
         {SD_VARLINK_INTERFACE_COMMENT("Jobs in containers: root sees all, others their own."),
+         SD_VARLINK_SYMBOL_COMMENT("state: starting, running, ending (asked to end), restarting, ended; "
+                                   "reason: why it was ended, or why "
+                                   "there is no waitStatus. Of an ended job, over all its runs: microseconds "
+                                   "of processors and of time, "
+                                   "bytes, processes; absent: not known."),
          &vl_type_JobStatus,
          &vl_type_JobProcess,
          SD_VARLINK_SYMBOL_COMMENT("mode: terminal, pipes (wait for Attach before they start) or batch."),
