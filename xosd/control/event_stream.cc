@@ -7,7 +7,7 @@ namespace {
 
 constexpr size_t kRecordsOfReply = 256;
 constexpr int kRepliesOfRun = 8;  // other callers get their turn
-constexpr std::chrono::milliseconds kLookPause{100};
+constexpr std::chrono::milliseconds kLookPause{100}, kBusyPause{10};
 // The agent may still write what it read last when the job's end is known.
 constexpr int kQuietLooks = 5;
 
@@ -32,23 +32,23 @@ void EventStream::run() {
     const bool over = !follow_ || ended_();  // asked first: what comes before the end is in the journal then
     for (int reply = 0; reply < kRepliesOfRun; ++reply) {
         if (!respond_.wanted()) return;
-        if (respond_.busy()) return run_later();
+        if (respond_.busy()) return run_later(kBusyPause);
         const auto page = read_journal(journal_.get(), offset_, kRecordsOfReply);
         if (!page)
             return respond_(failure(page.error().code, "the events cannot be read: {}", page.error().step));
         if (page->records.empty()) {
             if (over && (!follow_ || ++quiet_ >= kQuietLooks)) return (void)tell({});
-            return run_later();
+            return run_later(kLookPause);
         }
         quiet_ = 0;
         if (!tell(*page)) return;
     }
-    run_later();
+    run_later(std::chrono::milliseconds(0));  // there is more
 }
 
-void EventStream::run_later() {
+void EventStream::run_later(std::chrono::milliseconds pause) {
     // the timer's own reference keeps the stream; a subscriber that has gone is met at the next look
-    auto timer = loop_.after(kLookPause, [self = shared_from_this()] {
+    auto timer = loop_.after(pause, [self = shared_from_this()] {
         const EventSource fired = std::move(self->timer_);
         self->run();
     });

@@ -4,6 +4,7 @@
 // of the journal but that read_journal() has checked its records.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 
@@ -29,7 +30,7 @@ class EventStream : public std::enable_shared_from_this<EventStream> {
           ended_(std::move(ended)),
           respond_(std::move(respond)) {}
     void run();
-    void run_later();
+    void run_later(std::chrono::milliseconds pause);
     bool tell(const JournalPage& page);
     Json describe(const EventRecord& record);
 

@@ -9,6 +9,7 @@
 #include "xosd/job/job_request.h"
 #include "xosd/session/home_directory.h"
 #include "xosd/session/login_check.h"
+#include "xosd/tracking/descriptor_store.h"
 #include "xosd/trust/node_membership.h"
 
 namespace xos {
@@ -41,7 +42,10 @@ Outcome<void> JobService::start_agent() {
     if (!places_.agent) {
         auto program = default_agent_program();
         if (!program) return std::unexpected(program.error());
-        places_.agent = AgentOptions{.socket_path = kAgentSocket, .program = *std::move(program)};
+        places_.agent = AgentOptions{.socket_path = kAgentSocket,
+                                     .program = *std::move(program),
+                                     .kept = take_stored_descriptors(),
+                                     .keep = store_descriptors};
     }
     places_.agent->program.cgroup = places_.cgroups->agent.get();
     auto agent = AgentClient::start_or_adopt(parts_.loop.get(), std::move(*places_.agent), make_callbacks());

@@ -53,7 +53,8 @@ JobUsage read_usage(const JobCgroup& cgroup, const std::string& job) {
 
 void set_processes(JobUsage& run, const TrackingCounters& counters) {
     if (counters.lost != 0) return;
-    run.processes_total = counters.forks + counters.adopted;
+    run.processes_total = total_processes(counters);
+    run.processes_peak = counters.peak;
 }
 
 uint64_t monotonic_usec() {

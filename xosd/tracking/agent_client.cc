@@ -89,6 +89,7 @@ Outcome<void> AgentClient::open_resources() {
             resuming_ = filtered;
             if (filtered) last_serial_ = resources_.filter->last_serial();
             log(Level::notice, "an earlier agent's socket and counters go on");
+            if (options_.keep) options_.keep(resources_.descriptors(), false);
             return {};
         }
         log(Level::error, "what was kept of an earlier agent is of no use: tracking starts anew",
@@ -97,6 +98,7 @@ Outcome<void> AgentClient::open_resources() {
     auto opened = open_agent_resources(options_.socket_path, options_.receive_buffer, options_.use_filter);
     if (!opened) return std::unexpected(opened.error());
     resources_ = std::move(*opened);
+    if (options_.keep) options_.keep(resources_.descriptors(), true);
     return {};
 }
 
@@ -148,7 +150,7 @@ Outcome<bool> AgentClient::adopt() {
         {{"pid", std::to_string(process_->pid())}, {"bindings", std::to_string(bindings_.size())}});
     socket_ = std::move(*socket);
     started_ = std::chrono::steady_clock::now();
-    if (options_.keep) options_.keep(resources_.descriptors());
+    if (options_.keep) options_.keep(resources_.descriptors(), false);
     if (auto watched = watch_agent(); !watched) return std::unexpected(watched.error());
     return true;
 }
@@ -231,7 +233,6 @@ Outcome<void> AgentClient::start_agent() {
     auto socket = connect_to(options_.socket_path);
     if (!socket) return std::unexpected(socket.error());
     socket_ = std::move(*socket);
-    if (options_.keep) options_.keep(resources_.descriptors());
     queue(Hello{});
     for (auto& [job, binding] : bindings_) {
         binding.request.resume = true;
@@ -347,7 +348,7 @@ void AgentClient::stop() {
         process_->wait(kEndDeadlineMs);
         process_.reset();
     }
-    if (options_.keep) options_.keep({});
+    if (options_.keep) options_.keep({}, true);
     fail_snapshots();
     if (resources_.netlink) ignore_proc_connector(resources_.netlink.get());
     unlink(options_.socket_path.c_str());

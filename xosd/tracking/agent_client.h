@@ -40,9 +40,10 @@ struct AgentOptions {
     // other.
     std::chrono::milliseconds pause_first{100}, pause_last{10'000};
     // The descriptors of an earlier xosd, in their order, from who kept them while neither it nor its agent
-    // were there; empty: none. keep() has them kept from now on, in place of others.
+    // were there; empty: none. keep() has them kept from now on;
+    // anew: in place of others.
     std::vector<UniqueFd> kept = {};
-    std::function<void(std::span<const int>)> keep = {};
+    std::function<void(std::span<const int>, bool anew)> keep = {};
 };
 
 // All are called from the event loop; job is the name given to bind().

@@ -49,7 +49,7 @@ void TrackingNode::connect_client(std::vector<UniqueFd> kept) {
         .pause_first = std::chrono::milliseconds(1),
         .pause_last = std::chrono::milliseconds(5),
         .kept = std::move(kept),
-        .keep = [this](std::span<const int> fds) { latest_.assign(fds.begin(), fds.end()); }};
+        .keep = [this](std::span<const int> fds, bool) { latest_.assign(fds.begin(), fds.end()); }};
     AgentCallbacks callbacks;
     callbacks.on_main_exit = [this](const std::string& job, pid_t, std::optional<int> status) {
         seen_.main_exits[job].push_back(status);
