@@ -124,4 +124,15 @@ class Transaction {
     bool unsynced_ = false;
 };
 
+// One statement without rows in such a transaction of its own.
+template <typename... Values>
+[[nodiscard]] Outcome<void> run_unsynced(Database& database, const char* sql, const Values&... values) {
+    auto transaction = Transaction::begin_unsynced(database);
+    if (!transaction) return std::unexpected(transaction.error());
+    auto statement = database.prepare(sql);
+    if (!statement) return std::unexpected(statement.error());
+    if (auto done = statement->run(values...); !done) return done;
+    return transaction->commit();
+}
+
 }  // namespace xos

@@ -33,11 +33,6 @@ inline std::string session_name(uint64_t id) {
 // Nothing where name is none of session_name().
 std::optional<uint64_t> parse_session_name(std::string_view name);
 
-// Whether the cgroup path is outer or below it.
-inline bool is_inside(std::string_view path, std::string_view outer) {
-    return path.starts_with(outer) && (path.size() == outer.size() || path[outer.size()] == '/');
-}
-
 inline void revoke_key_of(const LoginSession& session) {
     revoke_credential_key(session.credential_key, session.chain);
 }

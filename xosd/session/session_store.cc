@@ -179,19 +179,6 @@ void SessionStore::close(uint64_t id, std::string_view how) {
     stir_(copy.uid);
 }
 
-namespace {
-
-Outcome<void> run_unsynced(Database& database, const char* sql, const auto&... values) {
-    auto transaction = Transaction::begin_unsynced(database);
-    if (!transaction) return std::unexpected(transaction.error());
-    auto statement = database.prepare(sql);
-    if (!statement) return std::unexpected(statement.error());
-    if (auto done = statement->run(values...); !done) return done;
-    return transaction->commit();
-}
-
-}  // namespace
-
 void SessionStore::forget(uint64_t id) {
     closed_.erase(id);
     // a record that stays because the disk is full is ended at the next start

@@ -37,7 +37,7 @@ Outcome<std::string> read_cgroup_file(int directory, const char* name) {
     return failure(Errc::invalid, "the cgroup's {} is too long", name);
 }
 
-Outcome<std::vector<std::string>> list_cgroups(int directory) {
+Outcome<std::vector<std::string>> list_cgroups(int directory, size_t max) {
     const int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (copy < 0) return failure_errno(errno, "cannot list a cgroup");
     const std::unique_ptr<DIR, int (*)(DIR*)> entries(fdopendir(copy), closedir);
@@ -46,7 +46,7 @@ Outcome<std::vector<std::string>> list_cgroups(int directory) {
         return failure_errno(errno, "cannot list a cgroup");
     }
     std::vector<std::string> names;
-    while (const dirent* entry = readdir(entries.get()))
+    while (const dirent* entry = names.size() < max ? readdir(entries.get()) : nullptr)
         if (entry->d_type == DT_DIR && entry->d_name[0] != '.') names.emplace_back(entry->d_name);
     return names;
 }

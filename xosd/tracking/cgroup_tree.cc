@@ -11,6 +11,7 @@
 #include <fstream>
 #include <iterator>
 #include <sstream>
+#include <utility>
 
 #include "common/log.h"
 #include "xosd/tracking/cgroup_file.h"
@@ -120,19 +121,28 @@ Outcome<CgroupMount> parse_cgroup_mount(std::string_view mountinfo) {
     return found;
 }
 
-Outcome<UniqueFd> open_cgroup(const std::string& path) {
+Outcome<CgroupTop> CgroupTop::find() {
     auto mount = parse_cgroup_mount(read_all("/proc/self/mountinfo"));
     if (!mount) return std::unexpected(mount.error());
-    std::string_view relative = path;
-    if (mount->root != "/") {
-        if (!relative.starts_with(mount->root))
-            return failure(Errc::unavailable, "{} shows no cgroup {}", mount->point, path);
-        relative.remove_prefix(mount->root.size());
-    }
-    while (relative.starts_with('/')) relative.remove_prefix(1);
-    const UniqueFd top(open(mount->point.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!top) return failure_errno(errno, "cannot open {}", mount->point);
-    return open_beneath(top.get(), relative, O_RDONLY | O_DIRECTORY);
+    CgroupTop top;
+    top.point_ = std::move(mount->point);
+    if (mount->root != "/") top.root_ = std::move(mount->root);
+    top.directory_.reset(::open(top.point_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!top.directory_) return failure_errno(errno, "cannot open {}", top.point_);
+    return top;
+}
+
+Outcome<UniqueFd> CgroupTop::open(std::string_view path) const {
+    if (!path.starts_with(root_)) return failure(Errc::unavailable, "{} shows no cgroup {}", point_, path);
+    path.remove_prefix(root_.size());
+    while (path.starts_with('/')) path.remove_prefix(1);
+    return open_beneath(directory_.get(), path, O_RDONLY | O_DIRECTORY);
+}
+
+Outcome<UniqueFd> open_cgroup(const std::string& path) {
+    const auto top = CgroupTop::find();
+    if (!top) return std::unexpected(top.error());
+    return top->open(path);
 }
 
 Outcome<CgroupBase> find_cgroup_base() {

@@ -32,6 +32,7 @@ struct CgroupBase {
     std::vector<std::string> controllers =
         {};  // usable for jobs and sessions; empty on a machine whose controllers are on v1
 
+    std::string path() const { return jobs_path.substr(0, jobs_path.rfind('/')); }  // <own>
     CgroupParent jobs_parent() const { return {jobs.get(), jobs_path}; }
     CgroupParent sessions_parent() const { return {sessions.get(), sessions_path}; }
 };
@@ -42,6 +43,22 @@ Outcome<CgroupBase> find_cgroup_base();
 
 // A directory descriptor of the cgroup that /proc/PID/cgroup shows as path. Errc::not_found: there is none.
 Outcome<UniqueFd> open_cgroup(const std::string& path);
+
+// The same for who opens many: where the tree is mounted is looked up once.
+class CgroupTop {
+  public:
+    static Outcome<CgroupTop> find();
+    Outcome<UniqueFd> open(std::string_view path) const;
+
+  private:
+    UniqueFd directory_;
+    std::string point_, root_;
+};
+
+// Whether the cgroup path is outer or below it. Neither is the root.
+inline bool is_inside(std::string_view path, std::string_view outer) {
+    return path.starts_with(outer) && (path.size() == outer.size() || path[outer.size()] == '/');
+}
 
 // The one line of a hybrid or unified /proc/PID/cgroup that is of the v2 tree. Errc::unavailable: there is
 // none. Errc::not_found: no such process.

@@ -89,10 +89,14 @@ void collect_members(int directory, int depth, size_t max, std::vector<pid_t>& i
 
 }  // namespace
 
-std::vector<pid_t> JobCgroup::members(size_t max) const {
+std::vector<pid_t> members_of_cgroup(int directory, size_t max) {
     std::vector<pid_t> pids;
-    collect_members(fd(), 0, max, pids);
+    collect_members(directory, 0, max, pids);
     return pids;
+}
+
+std::vector<pid_t> JobCgroup::members(size_t max) const {
+    return members_of_cgroup(fd(), max);
 }
 
 Outcome<void> JobCgroup::add(pid_t pid) const {

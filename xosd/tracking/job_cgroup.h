@@ -26,6 +26,9 @@ struct CpuUsage {
     uint64_t system_us = 0;
 };
 
+// The processes in a cgroup and in those below, as they are now; at most max of them.
+std::vector<pid_t> members_of_cgroup(int directory, size_t max);
+
 class JobCgroup {
   public:
     // name: [A-Za-z0-9][A-Za-z0-9._-]{0,127}. Errc::exists: it is there already.
@@ -50,7 +53,6 @@ class JobCgroup {
     // SIGKILL to everything inside, those forking meanwhile included. Returns before they are gone.
     Outcome<void> kill() const;
     Outcome<bool> populated() const;
-    // The processes in it and in the cgroups below, as they are now; at most max of them.
     std::vector<pid_t> members(size_t max) const;
     // Blocks until nothing lives inside. Errc::timeout.
     Outcome<void> wait_empty(std::chrono::milliseconds deadline) const;
