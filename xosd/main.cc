@@ -11,6 +11,7 @@
 
 #include "common/log.h"
 #include "libxos/names.h"
+#include "xosd/container/open_files.h"
 #include "xosd/daemon.h"
 
 namespace {
@@ -85,6 +86,7 @@ int main(int argc, char** argv) {
     signal(SIGPIPE, SIG_IGN);
     // its memory holds every member's record, and keys that members delegated: no core file of it
     prctl(PR_SET_DUMPABLE, 0);
+    xos::raise_open_files();
     try {
         return serve(arguments);
     } catch (const std::exception& error) {

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <vector>
 
+#include "xosd/container/open_files.h"
 #include "xosd/container/pidfd.h"
 
 namespace xos {
@@ -81,6 +82,7 @@ void send_result(int fd, const Outcome<OperationResult>& outcome) {
     const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0) _exit(1);
     keep_only(keep, result);
+    restore_open_files();
     umask(022);
     try {
         send_result(result, work());
