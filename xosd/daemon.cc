@@ -9,6 +9,7 @@
 #include "libxos/names.h"
 #include "xosd/control/methods.h"
 #include "xosd/sandbox/system_user.h"
+#include "xosd/session/session_place.h"
 
 namespace xos {
 namespace {
@@ -73,6 +74,24 @@ void Daemon::start_logins() {
     jobs->agent().ready();  // whatever is to be tracked on from before is bound by now
 }
 
+std::vector<BoundCgroup> Daemon::bound_by_others() const {
+    std::vector<BoundCgroup> bound;
+    for (const std::string& name : jobs->agent().bound_jobs()) {
+        if (const auto session = parse_session_name(name))
+            bound.push_back({name, supervisor->cgroup_of(*session)});
+        else if (parse_job_name(name))
+            bound.push_back({name, compose("{}/{}", jobs->cgroups().jobs_path, name)});
+    }
+    return bound;
+}
+
+Outcome<void> Daemon::start_containers() {
+    return take(ContainerService::start({loop, *database, jobs->agent(), jobs->cgroups().path(),
+                                         [this] { return bound_by_others(); }},
+                                        config.track),
+                containers);
+}
+
 Outcome<void> Daemon::listen() {
     const auto keys = find_system_user(kKeysUser);
     if (!keys) return std::unexpected(keys.error());
@@ -106,12 +125,14 @@ Outcome<void> Daemon::listen() {
     accounts = std::make_unique<AccountService>(AccountService::Parts{
         loop, *database, config, *trust, *ledger, *sessions, delegations.get(), jobs.get()});
     start_logins();
+    if (auto started = start_containers(); !started) return started;
     if (auto started = take(PamServer::start(loop, {kPamSocket, keys->uid, keys->gid}, *logins), pam);
         !started)
         return started;
     if (auto started = take(ControlServer::start(loop, kControlSocket), control); !started) return started;
-    for (const auto bind : {bind_node_methods, bind_trust_methods, bind_session_methods,
-                            bind_credential_methods, bind_job_methods, bind_account_methods})
+    for (const auto bind :
+         {bind_node_methods, bind_trust_methods, bind_session_methods, bind_credential_methods,
+          bind_job_methods, bind_account_methods, bind_tracking_methods})
         if (auto bound = bind(*control, *this); !bound) return bound;
     return {};
 }
@@ -137,6 +158,7 @@ void Daemon::reload(AccountsPublication::Done done) {
     log(Level::notice, "configuration reloaded", {{"rules", std::to_string(config.policy.rules().size())}});
     trust->reopen();
     supervisor->sweep();
+    containers->set_patterns(config.track);
     trust->publication().note_all();
     trust->publish(std::move(done));
 }

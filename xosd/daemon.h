@@ -21,6 +21,7 @@
 #include "xosd/session/session_store.h"
 #include "xosd/session/session_supervisor.h"
 #include "xosd/shim/pam_server.h"
+#include "xosd/tracking/container_service.h"
 #include "xosd/trust/bundle_follower.h"
 #include "xosd/trust/trust_store.h"
 #include "xosd/verifier/verifier_client.h"
@@ -41,6 +42,8 @@ class Daemon {
     // Reads the configuration again. A bad file changes nothing.
     // done is called when it is in force: in the accounts file and sshd's block, too.
     void reload(AccountsPublication::Done done);
+    // The cgroups that jobs and sessions are bound to.
+    std::vector<BoundCgroup> bound_by_others() const;
 
     EventLoop& loop;
     Options options;
@@ -57,6 +60,7 @@ class Daemon {
     std::unique_ptr<JobService> jobs;
     std::unique_ptr<AuditLog> audit;
     std::unique_ptr<SessionSupervisor> supervisor;
+    std::unique_ptr<ContainerService> containers;
     std::unique_ptr<LoginService> logins;
     std::unique_ptr<AccountService> accounts;
     std::unique_ptr<PamServer> pam;
@@ -66,6 +70,7 @@ class Daemon {
     Outcome<void> load();
     Outcome<void> listen();
     void start_logins();
+    Outcome<void> start_containers();
     void reopen_later(std::chrono::seconds pause);
 
     EventSource on_reopen;

@@ -13,6 +13,7 @@
 #include "libxos/login_name.h"
 #include "libxos/unique_fd.h"
 #include "xosd/this_machine.h"
+#include "xosd/tracking/cgroup_pattern.h"
 
 namespace xos {
 namespace {
@@ -158,6 +159,22 @@ Outcome<void> read_sessions(std::string_view file, const YAML::Node& section, Se
                          "a time such as 0s, 90s or 10m, at most 24h", config.warn);
 }
 
+Outcome<void> read_track(std::string_view file, const YAML::Node& node, std::vector<std::string>& into) {
+    auto patterns = read_strings(file, node);
+    if (!patterns) return std::unexpected(patterns.error());
+    if (patterns->size() > kPatternsMax)
+        return yaml_failure(file, node, compose("at most {} patterns", kPatternsMax));
+    for (const std::string& pattern : *patterns)
+        if (!CgroupPattern::is_valid(pattern))
+            return yaml_failure(
+                file, node,
+                compose("absolute paths of cgroups, with *, ? and [], of at most {} bytes, such as "
+                        "'/lxc.payload.*'; '{}' is none",
+                        kPatternSizeMax, pattern));
+    into = *std::move(patterns);
+    return {};
+}
+
 void ask_machine(NodeConfig& config) {
     if (config.name.empty()) config.name = read_host_name();
     if (config.attributes.cpus == 0) config.attributes.cpus = count_cpus();
@@ -171,9 +188,9 @@ Outcome<NodeConfig> parse_node_config(std::string_view text, std::string_view pa
     auto root = parse_yaml(text, path);
     if (!root) return std::unexpected(root.error());
     if (root->IsNull()) return config;
-    if (auto keys = check_keys(
-            path, *root,
-            {"policy", "home", "shell", "accounts", "manage-sshd", "bundles", "node", "sessions", "voms"});
+    if (auto keys = check_keys(path, *root,
+                               {"policy", "home", "shell", "accounts", "manage-sshd", "bundles", "node",
+                                "sessions", "track", "voms"});
         !keys)
         return std::unexpected(keys.error());
     if (auto home = read_path(path, (*root)["home"], config.home_root); !home)
@@ -190,6 +207,8 @@ Outcome<NodeConfig> parse_node_config(std::string_view text, std::string_view pa
     if (auto node = read_node(path, (*root)["node"], config); !node) return std::unexpected(node.error());
     if (auto sessions = read_sessions(path, (*root)["sessions"], config.sessions); !sessions)
         return std::unexpected(sessions.error());
+    if (auto track = read_track(path, (*root)["track"], config.track); !track)
+        return std::unexpected(track.error());
     if (auto voms = read_voms(path, (*root)["voms"], config); !voms) return std::unexpected(voms.error());
     if (const YAML::Node rules = (*root)["policy"]) {
         auto policy = read_policy(path, rules, "node policy");

@@ -31,6 +31,7 @@ struct NodeConfig {
     bool manage_sshd = true;    // write the sshd block of the accepted VOs and reload sshd
     std::string name;           // is_host_name(), as policies and members name this node; empty: none can
     NodeAttributes attributes;
+    std::vector<std::string> track;         // CgroupPattern: whose containers are tracked as they appear
     std::vector<std::string> voms_accept;   // VOs whose members may log in by VOMS proxy
     std::chrono::seconds voms_crl_grace{};  // how long beyond its end a CA's revocation list still holds
 };

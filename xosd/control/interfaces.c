@@ -1,12 +1,6 @@
 #include "xosd/control/interfaces.h"
 
-#define REQUIRED 0
-#define IN(name, type) SD_VARLINK_DEFINE_INPUT(name, SD_VARLINK_##type, REQUIRED)
-#define IN_OPTIONAL(name, type) SD_VARLINK_DEFINE_INPUT(name, SD_VARLINK_##type, SD_VARLINK_NULLABLE)
-#define OUT(name, type) SD_VARLINK_DEFINE_OUTPUT(name, SD_VARLINK_##type, REQUIRED)
-#define OUT_OPTIONAL(name, type) SD_VARLINK_DEFINE_OUTPUT(name, SD_VARLINK_##type, SD_VARLINK_NULLABLE)
-#define FIELD(name, type) SD_VARLINK_DEFINE_FIELD(name, SD_VARLINK_##type, REQUIRED)
-#define FIELD_OPTIONAL(name, type) SD_VARLINK_DEFINE_FIELD(name, SD_VARLINK_##type, SD_VARLINK_NULLABLE)
+#include "xosd/control/interface_fields.h"
 
 /* org.xtreemos.Node */
 static SD_VARLINK_DEFINE_METHOD(Status, OUT(version, STRING), OUT(vos, INT), OUT(accounts, INT),

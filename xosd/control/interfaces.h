@@ -15,6 +15,7 @@ extern const sd_varlink_interface xos_interface_session;
 extern const sd_varlink_interface xos_interface_job;
 extern const sd_varlink_interface xos_interface_credential;
 extern const sd_varlink_interface xos_interface_account;
+extern const sd_varlink_interface xos_interface_tracking;
 
 #ifdef __cplusplus
 }

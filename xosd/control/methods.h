@@ -17,5 +17,6 @@ Outcome<void> bind_session_methods(ControlServer& server, Daemon& daemon);
 Outcome<void> bind_credential_methods(ControlServer& server, Daemon& daemon);
 Outcome<void> bind_account_methods(ControlServer& server, Daemon& daemon);
 Outcome<void> bind_job_methods(ControlServer& server, Daemon& daemon);
+Outcome<void> bind_tracking_methods(ControlServer& server, Daemon& daemon);
 
 }  // namespace xos

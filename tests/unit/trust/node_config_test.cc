@@ -189,3 +189,15 @@ TEST_CASE("what becomes of sessions is the owner's word") {
     CHECK_THAT(refusal_of("sessions: {warn: 25h}"), ContainsSubstring("at most 24h"));
     CHECK_THAT(refusal_of("sessions: {left: keep}"), ContainsSubstring("expected one of at-expiry"));
 }
+
+TEST_CASE("the owner says which containers are tracked") {
+    const auto read = [](const char* text) { return *parse_node_config(text, "node.yaml"); };
+    CHECK(read("").track.empty());
+    CHECK(read("track: /lxc.payload.*").track == std::vector<std::string>{"/lxc.payload.*"});
+    CHECK(read("track: [/a/*, '/b/c-?.scope']").track.size() == 2);
+    for (const char* bad : {"track: a/*", "track: [/a/../b]", "track: /", "track: [[/a]]", "track: {/a: b}"})
+        CHECK_THAT(refusal_of(bad), ContainsSubstring("node.yaml:1:"));
+    std::string many = "track:\n";
+    for (int i = 0; i < 65; ++i) many += "  - /a/" + std::to_string(i) + "\n";
+    CHECK_THAT(refusal_of(many), ContainsSubstring("at most 64 patterns"));
+}
