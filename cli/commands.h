@@ -26,6 +26,7 @@ void add_resource_commands(CommandTable& table);
 void add_session_commands(CommandTable& table);
 void add_policy_commands(CommandTable& table);
 void add_policy_explain_command(CommandTable& table);
+void add_track_commands(CommandTable& table);
 void add_trust_commands(CommandTable& table);
 void add_logout_command(CommandTable& table);
 void add_token_commands(CommandTable& table);
@@ -47,6 +48,7 @@ inline constexpr void (*kCommands[])(CommandTable&) = {
     add_job_commands,
     add_node_commands,
     add_session_commands,
+    add_track_commands,
     add_account_commands,
     add_audit_command,
     add_doctor_accounts_command,

@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/job_view.h"
 #include "cli/terminal_width.h"
+#include "cli/track_commands.h"
 #include "cli/varlink_call.h"
 
 namespace xos {
@@ -71,17 +72,18 @@ Outcome<void> show_processes(const std::string& job) {
     std::printf("%s %s %s: %s\n", view->job.c_str(), view->login.c_str(), describe_end(*view).c_str(),
                 view->command.c_str());
     if (view->state != "ended") std::fputs(format_process_tree(*processes, terminal_width()).c_str(), stdout);
-    const auto lost = root.integer("eventsLost", 0, INT64_MAX),
-               unknown = root.integer("exitCodesUnknown", 0, INT64_MAX);
-    if (lost && unknown && *lost + *unknown != 0)
-        std::printf("%llu events were lost, %llu exit codes are unknown; the tree was read again since\n",
-                    static_cast<unsigned long long>(*lost), static_cast<unsigned long long>(*unknown));
+    std::fputs(format_losses(root).c_str(), stdout);
     return {};
+}
+
+bool is_job(const std::string& name) {
+    return name.starts_with("job-") || name.find_first_not_of("0123456789") == std::string::npos;
 }
 
 Outcome<int> show_trees(const std::string& job) {
     if (!job.empty()) {
-        if (auto shown = show_processes(job); !shown) return std::unexpected(shown.error());
+        if (auto shown = is_job(job) ? show_processes(job) : show_container(job); !shown)
+            return std::unexpected(shown.error());
         return kExitOk;
     }
     const auto jobs = list_jobs(false);
@@ -141,7 +143,7 @@ void add_job_commands(CommandTable& table) {
         .flag("-a,--all", *all, "those that have ended too");
     const auto seen = std::make_shared<std::string>();
     table.add("ps", "Show the processes of your jobs as trees", [seen] { return show_trees(*seen); })
-        .optional("JOB", *seen, "only this one");
+        .optional("JOB", *seen, "only this one; as root also a container of 'xos track list'");
     const auto shown = std::make_shared<std::string>();
     table.add("job show", "Show everything about one job", [shown] { return show_job(*shown); })
         .required("JOB", *shown, "");

@@ -189,6 +189,14 @@ std::string format_job(const JobView& job) {
     return out;
 }
 
+std::string format_losses(const JsonNode& answer) {
+    const auto lost = answer.integer("eventsLost", 0, INT64_MAX),
+               unknown = answer.integer("exitCodesUnknown", 0, INT64_MAX);
+    if (!lost || !unknown || *lost + *unknown == 0) return {};
+    return compose("{} events were lost, {} exit codes are unknown; the tree was read again since\n", *lost,
+                   *unknown);
+}
+
 std::string format_process_tree(const std::vector<ProcessView>& processes, size_t width) {
     std::map<int64_t, std::vector<const ProcessView*>> children;
     std::map<int64_t, const ProcessView*> known;

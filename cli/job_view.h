@@ -44,6 +44,9 @@ std::string format_job(const JobView& job);
 // One line a process, children below their parents, of at most width columns (0: no limit).
 std::string format_process_tree(const std::vector<ProcessView>& processes, size_t width);
 
+// A line about what an answer's processes were not seen to do; empty where nothing was missed.
+std::string format_losses(const JsonNode& answer);
+
 // What a shell would say: the exit code, or 128 and the signal's number.
 int exit_code_of(int32_t wait_status);
 
