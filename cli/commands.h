@@ -17,6 +17,7 @@ void add_credential_verify_command(CommandTable& table);
 void add_doctor_accounts_command(CommandTable& table);
 void add_doctor_login_command(CommandTable& table);
 void add_enroll_commands(CommandTable& table);
+void add_events_command(CommandTable& table);
 void add_issuer_commands(CommandTable& table);
 void add_job_commands(CommandTable& table);
 void add_job_run_commands(CommandTable& table);
@@ -27,6 +28,8 @@ void add_session_commands(CommandTable& table);
 void add_policy_commands(CommandTable& table);
 void add_policy_explain_command(CommandTable& table);
 void add_track_commands(CommandTable& table);
+void add_timeline_command(CommandTable& table);
+void add_top_command(CommandTable& table);
 void add_trust_commands(CommandTable& table);
 void add_logout_command(CommandTable& table);
 void add_token_commands(CommandTable& table);
@@ -46,6 +49,9 @@ inline constexpr void (*kCommands[])(CommandTable&) = {
     add_credential_destroy_command,
     add_job_run_commands,
     add_job_commands,
+    add_events_command,
+    add_timeline_command,
+    add_top_command,
     add_node_commands,
     add_session_commands,
     add_track_commands,

@@ -3,37 +3,16 @@
 #include <memory>
 
 #include "cli/commands.h"
-#include "cli/job_view.h"
+#include "cli/job_queries.h"
+#include "cli/reply_fields.h"
 #include "cli/terminal_width.h"
 #include "cli/track_commands.h"
-#include "cli/varlink_call.h"
 
 namespace xos {
 namespace {
 
-constexpr size_t kJobsMax = 1'000'000;
-
 Json about(const std::string& job) {
     return JsonObject().set("job", Json::string(job)).build();
-}
-
-Outcome<std::vector<JobView>> list_jobs(bool all) {
-    const auto answer =
-        call_node("org.xtreemos.Job.ListJobs", JsonObject().set("all", Json::boolean(all)).build());
-    if (!answer) return std::unexpected(answer.error());
-    const JsonNode root = answer->root();
-    const auto list = root.field("jobs");
-    if (!list) return std::unexpected(list.error());
-    const auto count = list->array(kJobsMax);
-    if (!count) return std::unexpected(count.error());
-    std::vector<JobView> jobs;
-    for (size_t i = 0; i < *count; ++i) {
-        const JsonNode element = list->at(i);
-        auto job = read_job_view(element);
-        if (!job) return std::unexpected(job.error());
-        jobs.push_back(*std::move(job));
-    }
-    return jobs;
 }
 
 Outcome<int> show_jobs(bool all) {
@@ -59,20 +38,15 @@ Outcome<int> show_job(const std::string& job) {
 }
 
 Outcome<void> show_processes(const std::string& job) {
-    const auto answer = call_node("org.xtreemos.Job.Describe", about(job));
-    if (!answer) return std::unexpected(answer.error());
-    const JsonNode root = answer->root();
-    const auto status = root.field("status");
-    const auto list = root.field("processes");
-    if (!status || !list) return root.invalid("expected a job");
-    const auto view = read_job_view(*status);
-    if (!view) return std::unexpected(view.error());
-    const auto processes = read_process_views(*list);
-    if (!processes) return std::unexpected(processes.error());
-    std::printf("%s %s %s: %s\n", view->job.c_str(), view->login.c_str(), describe_end(*view).c_str(),
-                view->command.c_str());
-    if (view->state != "ended") std::fputs(format_process_tree(*processes, terminal_width()).c_str(), stdout);
-    std::fputs(format_losses(root).c_str(), stdout);
+    auto report = describe_job(job);
+    if (!report) return std::unexpected(report.error());
+    const JobView& view = report->job;
+    std::printf("%s %s %s: %s\n", view.job.c_str(), view.login.c_str(), describe_end(view).c_str(),
+                plain(view.command).c_str());
+    name_users(report->processes);
+    if (view.state != "ended")
+        std::fputs(format_process_tree(report->processes, terminal_width()).c_str(), stdout);
+    std::fputs(format_losses(report->events_lost, report->exit_codes_unknown).c_str(), stdout);
     return {};
 }
 

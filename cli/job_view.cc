@@ -15,6 +15,7 @@ namespace xos {
 namespace {
 
 constexpr size_t kIndentMax = 32;
+constexpr size_t kUserWidthMax = 24;
 constexpr size_t kProcessesMax = 1'000'000;
 
 std::string short_clock_text(int64_t seconds) {
@@ -27,9 +28,21 @@ std::string short_clock_text(int64_t seconds) {
     return text;
 }
 
-std::string cpu_text(uint64_t usec) {
-    const uint64_t centis = usec / 10000;
-    return compose("{}:{:02}.{:02}", centis / 6000, centis / 100 % 60, centis % 100);
+// Which of the optional columns any process fills.
+struct Columns {
+    size_t user = 0;  // how wide; 0: none
+    bool threads = false, memory = false;
+};
+
+Columns columns_of(const std::vector<ProcessView>& processes) {
+    Columns columns;
+    for (const ProcessView& process : processes) {
+        columns.user = std::max(columns.user, std::min(plain(process.user).size(), kUserWidthMax));
+        columns.threads |= process.threads.has_value();
+        columns.memory |= process.memory.has_value();
+    }
+    if (columns.user != 0) columns.user = std::max(columns.user, std::string_view("USER").size());
+    return columns;
 }
 
 // Of a column of eight: hours, minutes, seconds.
@@ -42,20 +55,23 @@ std::string seconds_text(uint64_t usec) {
     return compose("{}.{:06} s", usec / 1'000'000, usec % 1'000'000);
 }
 
-// Of a column of five: three digits and a unit.
-std::string memory_text(uint64_t bytes) {
-    constexpr std::string_view kUnits = "BKMGTPE";
-    size_t unit = 0;
-    double amount = static_cast<double>(bytes);
-    for (; amount >= 999.5; amount /= 1024) ++unit;
-    return amount < 9.95 && unit != 0 ? compose("{:.1f}{}", amount, kUnits[unit])
-                                      : compose("{:.0f}{}", amount, kUnits[unit]);
+// What stands in the optional columns, each with a space behind it.
+std::string optional_columns(const Columns& columns, const std::string& user, const std::string& threads,
+                             const std::string& memory) {
+    std::string text;
+    if (columns.user != 0) text += compose("{:<{}.{}} ", user, columns.user, columns.user);
+    if (columns.threads) text += compose("{:>4} ", threads);
+    if (columns.memory) text += compose("{:>5} ", memory);
+    return text;
 }
 
-std::string process_line(const ProcessView& process, size_t depth, size_t width) {
-    std::string line = compose("{:>8} {:>6}  {:<2} {:<14} {:>9}  {}{}{}", process.pid,
+std::string process_line(const ProcessView& process, size_t depth, size_t width, const Columns& columns) {
+    const std::string more = optional_columns(
+        columns, plain(process.user), process.threads ? std::to_string(*process.threads) : "?",
+        process.memory ? memory_text(static_cast<uint64_t>(*process.memory)) : "?");
+    std::string line = compose("{:>8} {:>6}  {:<2} {}{:<14} {:>9}  {}{}{}", process.pid,
                                process.container_pid == 0 ? "?" : std::to_string(process.container_pid),
-                               plain(process.state), short_clock_text(process.started_usec / 1000000),
+                               plain(process.state), more, short_clock_text(process.started_usec / 1000000),
                                cpu_text(process.cpu_usec), std::string(2 * std::min(depth, kIndentMax), ' '),
                                plain(process.command), process.escaped ? "  (escaped from the job)" : "");
     if (width != 0 && line.size() > width) line.resize(width);
@@ -101,6 +117,10 @@ Outcome<ProcessView> read_process_view(const JsonNode& node) {
     process.cpu_usec = static_cast<uint64_t>(optional_number(node, "cpuUsec"));
     process.state = optional_text(node, "state");
     process.command = optional_text(node, "command");
+    process.comm = optional_text(node, "comm");
+    process.uid = find_number(node, "uid");
+    process.threads = find_number(node, "threads");
+    process.memory = find_number(node, "memory");
     if (const auto escaped = node.find("escaped")) process.escaped = escaped->boolean().value_or(false);
     if (process.pid == 0) return node.invalid("expected a process");
     return process;
@@ -119,22 +139,14 @@ Outcome<std::vector<ProcessView>> read_process_views(const JsonNode& list) {
     return processes;
 }
 
-namespace {
-
-std::string describe_status(int status) {
-    if (WIFEXITED(status)) return compose("exited {}", WEXITSTATUS(status));
-    const char* name = sigabbrev_np(WTERMSIG(status));
-    return compose("killed by SIG{}{}", name == nullptr ? std::to_string(WTERMSIG(status)) : name,
-                   WCOREDUMP(status) ? " (core dumped)" : "");
-}
-
-}  // namespace
-
 std::string describe_end(const JobView& job) {
     if (job.state != "ended") return job.state;
-    if (job.wait_status)
-        return describe_status(*job.wait_status) + (job.reason.empty() ? "" : ": " + plain(job.reason));
-    return job.reason.empty() ? "ended, how is not known" : "ended: " + plain(job.reason);
+    if (!job.wait_status)
+        return job.reason.empty() ? "ended, how is not known" : "ended: " + plain(job.reason);
+    const int status = *job.wait_status;
+    const std::string end =
+        WIFEXITED(status) ? compose("exited {}", WEXITSTATUS(status)) : describe_status(status);
+    return end + (job.reason.empty() ? "" : ": " + plain(job.reason));
 }
 
 std::string format_jobs(const std::vector<JobView>& jobs) {
@@ -189,36 +201,62 @@ std::string format_job(const JobView& job) {
     return out;
 }
 
-std::string format_losses(const JsonNode& answer) {
-    const auto lost = answer.integer("eventsLost", 0, INT64_MAX),
-               unknown = answer.integer("exitCodesUnknown", 0, INT64_MAX);
-    if (!lost || !unknown || *lost + *unknown == 0) return {};
-    return compose("{} events were lost, {} exit codes are unknown; the tree was read again since\n", *lost,
-                   *unknown);
+std::string format_losses(uint64_t events, uint64_t exit_codes) {
+    if (events + exit_codes == 0) return {};
+    return compose("{} events were lost, {} exit codes are unknown; the tree was read again since\n", events,
+                   exit_codes);
 }
 
-std::string format_process_tree(const std::vector<ProcessView>& processes, size_t width) {
+std::vector<std::pair<const ProcessView*, size_t>> arrange_tree(const std::vector<ProcessView>& processes) {
     std::map<int64_t, std::vector<const ProcessView*>> children;
     std::map<int64_t, const ProcessView*> known;
     for (const ProcessView& process : processes) known[process.pid] = &process;
-    std::vector<std::pair<const ProcessView*, size_t>> next;  // with its depth; the last one comes first
+    std::vector<std::pair<const ProcessView*, size_t>> next, tree;  // the last of next comes first
     for (const ProcessView& process : processes | std::views::reverse) {
         if (process.parent != process.pid && known.contains(process.parent))
             children[process.parent].push_back(&process);
         else
             next.emplace_back(&process, 0);
     }
-    std::string out =
-        compose("{:>8} {:>6}  {:<2} {:<14} {:>9}  {}\n", "PID", "INSIDE", "ST", "STARTED", "CPU", "COMMAND");
     // no recursion: a job may make a chain as long as it likes
     while (!next.empty()) {
         const auto [process, depth] = next.back();
         next.pop_back();
-        out += process_line(*process, depth, width);
+        tree.emplace_back(process, depth);
         if (const auto found = children.find(process->pid); found != children.end())
             for (const ProcessView* child : found->second) next.emplace_back(child, depth + 1);
     }
+    return tree;
+}
+
+std::string format_process_tree(const std::vector<ProcessView>& processes, size_t width) {
+    const Columns columns = columns_of(processes);
+    std::string out = compose("{:>8} {:>6}  {:<2} {}{:<14} {:>9}  {}\n", "PID", "INSIDE", "ST",
+                              optional_columns(columns, "USER", "THR", "MEM"), "STARTED", "CPU", "COMMAND");
+    for (const auto& [process, depth] : arrange_tree(processes))
+        out += process_line(*process, depth, width, columns);
     return out;
+}
+
+std::string memory_text(uint64_t bytes) {
+    static constexpr char kUnits[] = "KMGTPE";
+    double size = static_cast<double>(bytes) / 1024;
+    size_t unit = 0;
+    for (; size >= 999.5 && unit + 2 < sizeof kUnits; ++unit) size /= 1024;
+    return size < 9.95 && unit > 0 ? compose("{:.1f}{}", size, kUnits[unit])
+                                   : compose("{:.0f}{}", size, kUnits[unit]);
+}
+
+std::string cpu_text(uint64_t usec) {
+    const uint64_t centis = usec / 10000;
+    return compose("{}:{:02}.{:02}", centis / 6000, centis / 100 % 60, centis % 100);
+}
+
+std::string describe_status(int32_t status) {
+    if (WIFEXITED(status)) return compose("exit {}", WEXITSTATUS(status));
+    const char* name = sigabbrev_np(WTERMSIG(status));
+    return compose("killed by SIG{}{}", name == nullptr ? std::to_string(WTERMSIG(status)) : name,
+                   WCOREDUMP(status) ? " (core dumped)" : "");
 }
 
 int exit_code_of(int32_t wait_status) {

@@ -14,10 +14,15 @@ std::string plain(std::string_view text) {
     return out;
 }
 
-int64_t optional_number(const JsonNode& node, const char* key) {
+std::optional<int64_t> find_number(const JsonNode& node, const char* key) {
     const auto field = node.find(key);
-    if (!field) return 0;
-    return static_cast<int64_t>(field->integer(0, INT64_MAX).value_or(0));
+    if (!field) return {};
+    const auto number = field->integer(0, INT64_MAX);
+    return number ? std::optional(static_cast<int64_t>(*number)) : std::nullopt;
+}
+
+int64_t optional_number(const JsonNode& node, const char* key) {
+    return find_number(node, key).value_or(0);
 }
 
 std::string optional_text(const JsonNode& node, const char* key) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,8 @@ namespace xos {
 // 0 and empty where the field is absent, or of another kind.
 int64_t optional_number(const JsonNode& node, const char* key);
 std::string optional_text(const JsonNode& node, const char* key);
+// Where 0 means something: nothing where the field is absent, null, or of another kind.
+std::optional<int64_t> find_number(const JsonNode& node, const char* key);
 
 // What a terminal would take for a command becomes '?'.
 std::string plain(std::string_view text);

@@ -88,7 +88,9 @@ Outcome<void> show_container(const std::string& name) {
     std::printf("%s %s\n", plain(optional_text(root, "name")).c_str(),
                 plain(optional_text(root, "cgroup")).c_str());
     std::fputs(format_process_tree(*processes, terminal_width()).c_str(), stdout);
-    std::fputs(format_losses(root).c_str(), stdout);
+    const auto lost = root.integer("eventsLost", 0, INT64_MAX),
+               unknown = root.integer("exitCodesUnknown", 0, INT64_MAX);
+    std::fputs(format_losses(lost.value_or(0), unknown.value_or(0)).c_str(), stdout);
     return {};
 }
 

@@ -1,9 +1,11 @@
 // Asking this node's xosd, over varlink.
 //
-// Owns: one connection for one call. Process: the xos command. Trusts: the root-owned socket's daemon.
+// Owns: one connection for one call, which may have many answers. Process: the xos command. Trusts: the
+// root-owned socket's daemon.
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 
 #include "common/failure.h"
@@ -38,5 +40,13 @@ Outcome<Json> call_node_with(const std::string& method, const Json& parameters, 
 Outcome<Json> call_node(const std::string& method, const Json& parameters,
                         std::chrono::microseconds deadline = kCallDeadline,
                         const std::string& address = kControlSocket);
+
+// A method that answers more than once ("org.xtreemos.Job.Subscribe"): on_reply gets each answer while it
+// arrives, the last one too. Ends with the first failure, its own included. patience: the longest silence
+// before an answer.
+using OnReply = std::function<Outcome<void>(const Json& parameters)>;
+Outcome<void> observe_node(const std::string& method, const Json& parameters, const OnReply& on_reply,
+                           std::chrono::microseconds patience = kCallDeadline,
+                           const std::string& address = kControlSocket);
 
 }  // namespace xos

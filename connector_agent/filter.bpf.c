@@ -82,6 +82,7 @@ struct message_head {
 struct event_head {
     __u32 what;
     __u32 cpu;
+    __u64 timestamp_ns;
 } __attribute__((packed));
 
 enum { WHOLE_MESSAGE = 0xffff };
@@ -119,11 +120,11 @@ static __always_inline struct xos_binding* find_binding(void) {
 enum { SIGNAL_GROUP_EXIT = 4 }; /* linux/sched/signal.h */
 
 /* The events of threads come in any order, and each has its own thread's status: this is the process's. */
-static __always_inline void remember_status(struct task_struct* task, struct xos_origin* origin) {
+static __always_inline void remember_status(struct task_struct* task, __u64 now, struct xos_origin* origin) {
     struct signal_struct* signal = BPF_CORE_READ(task, signal);
-    if (!(BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT)) return;
+    if (origin->end_ns || !(BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT)) return;
     origin->status = BPF_CORE_READ(signal, group_exit_code);
-    origin->status_known = 1;
+    origin->end_ns = now;
 }
 
 /* A child whose named parent is not who made it (CLONE_PARENT): nothing else tells whose it is. */
@@ -141,7 +142,8 @@ static __always_inline void remember_child(struct __sk_buff* skb, __u32 serial) 
 }
 
 /* The one that acts: of a fork the parent; the child's first own act tells of it. */
-static __always_inline void remember_origin(__u32 what, __u32 serial) {
+static __always_inline void remember_origin(const struct event_head* event, __u32 serial) {
+    __u32 what = event->what;
     __u32 tgid = bpf_get_current_pid_tgid() >> 32;
     struct xos_origin* known = bpf_map_lookup_elem(&origins, &tgid);
     struct task_struct* task = (struct task_struct*)bpf_get_current_task();
@@ -149,7 +151,7 @@ static __always_inline void remember_origin(__u32 what, __u32 serial) {
     __u64 start = BPF_CORE_READ(leader, start_boottime);
     if (known && known->serial == serial && known->start_ns == start && what != PROC_EVENT_EXEC &&
         what != PROC_EVENT_COMM) {
-        if (what == PROC_EVENT_EXIT) remember_status(task, known);
+        if (what == PROC_EVENT_EXIT) remember_status(task, event->timestamp_ns, known);
         return;
     }
     struct pid* pid = BPF_CORE_READ(leader, thread_pid);
@@ -160,7 +162,7 @@ static __always_inline void remember_origin(__u32 what, __u32 serial) {
     bpf_core_read(&origin.container_pid, sizeof origin.container_pid,
                   (void*)&pid->numbers[0] + (__u64)(level & 31) * bpf_core_type_size(struct upid));
     bpf_core_read(&origin.comm, sizeof origin.comm, &leader->comm);
-    if (what == PROC_EVENT_EXIT) remember_status(task, &origin);
+    if (what == PROC_EVENT_EXIT) remember_status(task, event->timestamp_ns, &origin);
     bpf_map_update_elem(&origins, &tgid, &origin, BPF_ANY);
 }
 
@@ -188,7 +190,7 @@ int select_event(struct __sk_buff* skb) {
     if (!(event.what & WANTED_EVENTS)) return 0;
     struct xos_binding* binding = find_binding();
     if (!binding) return 0;
-    remember_origin(event.what, binding->serial);
+    remember_origin(&event, binding->serial);
     if (event.what == PROC_EVENT_FORK) remember_child(skb, binding->serial);
     count_passed(binding->slot);
     return WHOLE_MESSAGE;

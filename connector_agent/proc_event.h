@@ -26,7 +26,7 @@ struct ProcEvent {
     int32_t parent_pid = 0;  // fork only
     int32_t parent_tgid = 0;
     int32_t status = 0;         // exit only: wait(2) form
-    bool whole = false;         // status is that of the process, not only of this thread; not the kernel's
+    bool whole = false;         // all threads are ending, and status is the process's; not in the message
     uint32_t real_id = 0;       // user and group only
     uint32_t effective_id = 0;  // the same
     std::array<char, 16> comm = {};  // comm only; NUL-terminated where shorter

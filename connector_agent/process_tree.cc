@@ -110,7 +110,9 @@ void ProcessTree::apply_exit(const ProcEvent& event, Changes& changes) {
     else
         std::erase(process.threads, event.pid);
     note_status(process, event);
-    if (process.threads_unsure) return unsure_.push_back(event.tgid);
+    const bool over = event.whole && !process.leader_alive;  // the others are ending
+    if (process.threads_unsure && !over) return unsure_.push_back(event.tgid);
+    if (over && process.threads_unsure) process.threads.clear();
     if (!process.leader_alive && process.threads.empty()) end(event.tgid, process.last_status, changes);
 }
 
@@ -137,6 +139,7 @@ void ProcessTree::apply_exit_of_unknown(const ProcEvent& event, Changes& changes
     TrackedProcess& process = adopt(event, changes);
     process.leader_alive = false;
     note_status(process, event);
+    if (event.whole) return end(event.tgid, event.status, changes);
     unsure_.push_back(event.tgid);
 }
 

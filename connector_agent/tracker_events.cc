@@ -67,7 +67,8 @@ void Tracker::complete(const Binding& binding, ProcEvent& event, std::optional<x
     const TrackedProcess* process = binding.tree().find(event.tgid);
     if (process != nullptr && !process->threaded) return;
     if (!origin) origin = source_.origin(event.tgid);
-    if (!origin || origin->status_known == 0) return;
+    // by an event before that, threads may have gone on: such as the one that executed another program
+    if (!origin || origin->end_ns == 0 || event.timestamp_ns < origin->end_ns) return;
     const bool other = process != nullptr && process->identity != 0 && origin->identity != process->identity;
     if (other) return;  // the pid has a new owner
     event.status = origin->status;

@@ -12,7 +12,7 @@ BUILD_PACKAGES=(
   build-essential meson ninja-build pkgconf git ca-certificates clang clang-format clang-tidy
   libclang-rt-dev llvm bpftool libpam0g-dev libnl-3-dev libnl-genl-3-dev libssl-dev libkeyutils-dev
   libyaml-cpp-dev catch2 libsystemd-dev libcriu-dev libprotobuf-c-dev libseccomp-dev libcap-dev libbpf-dev
-  libsqlite3-dev libcli11-dev libzstd-dev libcurl4-openssl-dev libmicrohttpd-dev libscitokens-dev debhelper dh-sequence-installsysusers lintian
+  libsqlite3-dev libcli11-dev libncurses-dev libzstd-dev libcurl4-openssl-dev libmicrohttpd-dev libscitokens-dev debhelper dh-sequence-installsysusers lintian
   criu systemd openssh-server keyutils iproute2 nftables iptables procps psmisc strace gdb man-db mandoc ccache
   shellcheck fakeroot libarchive-tools sudo pamtester acl voms-clients curl busybox openssl
 )

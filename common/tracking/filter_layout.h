@@ -40,8 +40,9 @@ struct xos_origin {
     int container_pid;           /* in its innermost pid namespace; 0 = unknown */
     unsigned long long identity; /* of its struct pid: the inode in pidfs; 0 = unknown */
     unsigned long long start_ns; /* CLOCK_BOOTTIME; 0 = unknown */
-    int status;                  /* of the process as a whole, wait(2) form */
-    unsigned int status_known;   /* all its threads have ended or are about to: status is final */
+    unsigned long long end_ns;   /* of the first exit event by which all its threads were ending; 0 = none */
+    int status;                  /* then: of the process as a whole, wait(2) form */
+    unsigned int unused;
     char comm[XOS_COMM_SIZE];
 };
 

@@ -75,11 +75,9 @@ TEST_CASE("what a job used is told, and what is not known is said") {
         CHECK_THAT(text, ContainsSubstring(line));
     CHECK_THAT(format_jobs({job}),
                ContainsSubstring("1:02:03   70M   1:01.23") && ContainsSubstring("(cancelled)"));
-    for (const auto& [bytes, shown] : {std::pair<uint64_t, const char*>(0, "   0B"),
-                                       {999, " 999B"},
-                                       {1000, " 1.0K"},
-                                       {10'188, " 9.9K"},
-                                       {10'189, "  10K"},
+    for (const auto& [bytes, shown] : {std::pair<uint64_t, const char*>(0, "   0K"),
+                                       {1000, "   1K"},
+                                       {10'188, "  10K"},
                                        {1'022'000, " 998K"},
                                        {1'050'000, " 1.0M"},
                                        {UINT64_MAX, "  16E"}}) {
@@ -107,6 +105,29 @@ TEST_CASE("processes stand below their parents") {
     CHECK(format_process_tree({process(1, 1, "own parent")}, 0).find("own parent") != std::string::npos);
     for (const std::string& line : {format_process_tree({process(1, 0, std::string(500, 'x'))}, 80)})
         CHECK(line.substr(line.find('\n') + 1).size() == 81);
+}
+
+TEST_CASE("users, threads and memory are shown where they are told") {
+    ProcessView told = process(10, 1, "told");
+    told.user = "user1@physics";
+    told.threads = 12;
+    told.memory = 5 << 20;
+    const std::string bare = format_process_tree({process(20, 1, "bare")}, 0);
+    CHECK(bare.find("USER") == std::string::npos);
+    CHECK(bare.find("MEM") == std::string::npos);
+    const std::string text = format_process_tree({told, process(20, 1, "bare")}, 0);
+    CHECK_THAT(text, ContainsSubstring("INSIDE  ST USER           THR   MEM STARTED"));
+    CHECK_THAT(text, ContainsSubstring("user1@physics   12  5.0M "));
+    CHECK_THAT(text, ContainsSubstring("                 ?     ? "));
+}
+
+TEST_CASE("sizes have three digits at most") {
+    CHECK(memory_text(0) == "0K");
+    CHECK(memory_text(4096) == "4K");
+    CHECK(memory_text(1023 * 1024) == "1.0M");
+    CHECK(memory_text(10ULL << 20) == "10M");
+    CHECK(memory_text(3ULL << 30) == "3.0G");
+    CHECK(memory_text(UINT64_MAX) == "16E");
 }
 
 TEST_CASE("a chain of processes may be as long as a job likes") {

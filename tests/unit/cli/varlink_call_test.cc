@@ -3,14 +3,11 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <systemd/sd-varlink.h>
 
-#include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
-#include <thread>
 
-#include "tests/unit/ssh/command.h"
+#include "tests/unit/cli/varlink_node.h"
 
 using namespace xos;
 using namespace xos::test;
@@ -33,40 +30,54 @@ int be_silent(sd_varlink*, sd_json_variant*, sd_varlink_method_flags_t, void*) {
     return 1;
 }
 
-// A real varlink server in a thread of its own.
-class Node {
-  public:
-    Node() {
-        sd_event_new(&event_);
-        sd_varlink_server_new(&server_, SD_VARLINK_SERVER_INHERIT_USERDATA);
-        sd_varlink_server_bind_method(server_, "org.xtreemos.test.Reply", reply);
-        sd_varlink_server_bind_method(server_, "org.xtreemos.test.Refuse", refuse);
-        sd_varlink_server_bind_method(server_, "org.xtreemos.test.Disconnect", disconnect);
-        sd_varlink_server_bind_method(server_, "org.xtreemos.test.Silent", be_silent);
-        sd_varlink_server_listen_address(server_, address().c_str(), 0600);
-        sd_varlink_server_attach_event(server_, event_, SD_EVENT_PRIORITY_NORMAL);
-        thread_ = std::jthread([this](const std::stop_token& stop) {
-            while (!stop.stop_requested()) sd_event_run(event_, 20'000);
-        });
-    }
-    ~Node() {
-        thread_.request_stop();
-        thread_.join();
-        sd_varlink_server_shutdown(server_);  // connections hold the server, and the event loop holds them
-        sd_varlink_server_detach_event(server_);
-        sd_varlink_server_unref(server_);
-        sd_event_unref(event_);
-    }
-    Node(const Node&) = delete;
-    Node& operator=(const Node&) = delete;
-    std::string address() const { return dir_.path / "control"; }
+// The numbers 1, 2, 3: an answer each.
+int count(sd_varlink* link, sd_json_variant*, sd_varlink_method_flags_t flags, void*) {
+    if ((flags & SD_VARLINK_METHOD_MORE) == 0)
+        return sd_varlink_error(link, SD_VARLINK_ERROR_EXPECTED_MORE, nullptr);
+    for (const uint64_t number : {1, 2})
+        sd_varlink_notify(link, JsonObject().set("number", Json::integer(number)).build().variant());
+    return sd_varlink_reply(link, JsonObject().set("number", Json::integer(3)).build().variant());
+}
+int begin_and_disconnect(sd_varlink* link, sd_json_variant*, sd_varlink_method_flags_t, void*) {
+    sd_varlink_notify(link, JsonObject().set("number", Json::integer(1)).build().variant());
+    sd_varlink_flush(link);
+    return sd_varlink_close(link);
+}
+int begin_and_be_silent(sd_varlink* link, sd_json_variant*, sd_varlink_method_flags_t, void*) {
+    return sd_varlink_notify(link, JsonObject().set("number", Json::integer(1)).build().variant());
+}
 
-  private:
-    TempDir dir_;
-    sd_event* event_ = nullptr;
-    sd_varlink_server* server_ = nullptr;
-    std::jthread thread_;
+struct Node : VarlinkNode {
+    Node()
+        : VarlinkNode({{"org.xtreemos.test.Reply", reply},
+                       {"org.xtreemos.test.Refuse", refuse},
+                       {"org.xtreemos.test.Disconnect", disconnect},
+                       {"org.xtreemos.test.Silent", be_silent},
+                       {"org.xtreemos.test.Count", count},
+                       {"org.xtreemos.test.BeginAndDisconnect", begin_and_disconnect},
+                       {"org.xtreemos.test.BeginAndBeSilent", begin_and_be_silent}}) {}
 };
+
+// What an observed method answered, and how it ended.
+struct Observed {
+    std::vector<uint64_t> numbers;
+    Outcome<void> end;
+};
+Observed observe(const Node& node, const char* method, std::chrono::microseconds patience = 5s,
+                 uint64_t fail_at = 0) {
+    Observed seen;
+    seen.end = observe_node(
+        std::string("org.xtreemos.test.") + method, JsonObject().build(),
+        [&](const Json& answer) -> Outcome<void> {
+            const auto number = answer.root().integer("number", 1, 3);
+            if (!number) return std::unexpected(number.error());
+            seen.numbers.push_back(*number);
+            if (*number == fail_at) return failure(Errc::invalid, "no more of this");
+            return {};
+        },
+        patience, node.address());
+    return seen;
+}
 
 }  // namespace
 
@@ -94,6 +105,33 @@ TEST_CASE("a node's refusals are sentences with a code") {
     const auto late = call_node("org.xtreemos.test.Silent", none, 200ms, node.address());
     REQUIRE_FALSE(late);
     CHECK(late.error().code == Errc::timeout);
+}
+
+TEST_CASE("a method that answers more than once") {
+    const Node node;
+    const auto counted = observe(node, "Count");
+    CHECK(counted.end);
+    CHECK(counted.numbers == std::vector<uint64_t>{1, 2, 3});
+
+    const auto left = observe(node, "Count", 5s, 2);
+    REQUIRE_FALSE(left.end);
+    CHECK(left.end.error().message == "no more of this");
+    CHECK(left.numbers == std::vector<uint64_t>{1, 2});
+}
+
+TEST_CASE("a method that answers more than once, and then no more") {
+    const Node node;
+    const auto gone = observe(node, "BeginAndDisconnect");
+    CHECK(gone.numbers == std::vector<uint64_t>{1});
+    REQUIRE_FALSE(gone.end);
+    CHECK(gone.end.error().code == Errc::unavailable);
+    const auto late = observe(node, "BeginAndBeSilent", 200ms);
+    CHECK(late.numbers == std::vector<uint64_t>{1});
+    REQUIRE_FALSE(late.end);
+    CHECK(late.end.error().code == Errc::timeout);
+    const auto refused = observe(node, "Refuse");
+    REQUIRE_FALSE(refused.end);
+    CHECK(refused.end.error().code == Errc::denied);
 }
 
 TEST_CASE("no xosd is said, whether its socket is absent or dead") {

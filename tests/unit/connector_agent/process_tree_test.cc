@@ -107,6 +107,8 @@ TEST_CASE("a process whose fork was not seen is adopted, with its known end") {
     CHECK(p.changes.back().kind == ProcessEventKind::adopted);
     CHECK(p.tree.take_unsure() == std::vector<int32_t>{21});
     CHECK(p.tree.find(21)->last_status == 0x200);
+    p.exit(22, 22, 0x100, true);  // certainly whole
+    CHECK(p.last_end()->status == 0x100);
     const size_t before = p.changes.size();
     p.exit(31, 30, 0);  // a thread of a process that is not ours
     CHECK(p.changes.size() == before);

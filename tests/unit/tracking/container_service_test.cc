@@ -9,6 +9,7 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <filesystem>
 
+#include "tests/unit/tracking/require_kernel.h"
 #include "tests/unit/tracking/tracking_node.h"
 
 using namespace xos;

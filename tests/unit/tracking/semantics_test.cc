@@ -278,7 +278,7 @@ TEST_CASE("a pid that is used again in another job is another process") {
     CHECK(snapshot.processes[0].pid == pid);
     CHECK(snapshot.processes[0].identity != identity);
     CHECK(node.snapshot("first").processes.empty());
-    CHECK(node.settled("first").counters.exits == 1);
+    CHECK(node.run_until([&] { return node.settled("first").counters.exits == 1; }));
     // who holds the old one cannot hit the new one
     CHECK(syscall(SYS_pidfd_send_signal, old.get(), SIGKILL, nullptr, 0) == -1);
     CHECK(errno == ESRCH);
