@@ -117,6 +117,7 @@ class Reader {
         int32_t number = 0;
         get(present);
         get(number);
+        if (!present && number != 0) return fail_all();  // one form for each message
         if (present) value = number;
     }
     void fail_all() {
