@@ -62,10 +62,25 @@ uint32_t peak_of(const std::vector<ProcessBar>& bars) {
 
 }  // namespace
 
+// What is alive then is found again, and told; who is not has ended, nobody saw how.
+void TimelineBuilder::begin_anew(int64_t time) {
+    close_doubtful();
+    for (const auto& [pid, place] : live_) doubtful_.insert(pid);
+    doubt_time_ = time;
+}
+
+void TimelineBuilder::close_doubtful() {
+    for (const int64_t pid : std::exchange(doubtful_, {})) {
+        ProcessBar& bar = timeline_.bars[live_.at(pid)];
+        bar.to = std::max(bar.from, doubt_time_);
+        live_.erase(pid);
+    }
+}
+
 ProcessBar& TimelineBuilder::begin(const EventView& event, bool seen_start) {
     if (const auto earlier = live_.find(event.pid); earlier != live_.end()) {
         // its pid has passed to another: nobody saw it end
-        timeline_.bars[earlier->second].to = event.time;
+        timeline_.bars[earlier->second].to = doubtful_.erase(event.pid) != 0 ? doubt_time_ : event.time;
         live_.erase(earlier);
     }
     const auto parent = live_.find(event.parent);
@@ -85,8 +100,24 @@ ProcessBar& TimelineBuilder::begin(const EventView& event, bool seen_start) {
     return bar;
 }
 
+// The checkpointer has made it, maybe with forks that were told.
+void TimelineBuilder::restore(ProcessBar& bar, const EventView& event) {
+    if (bar.names.empty()) rename(bar, event, false);
+    bar.restored = bar.seen_start = true;
+}
+
+// One that was found before its fork was read is the same process.
+void TimelineBuilder::fork(const EventView& event) {
+    const auto known = live_.find(event.pid);
+    if (known == live_.end() || timeline_.bars[known->second].seen_start || doubtful_.contains(event.pid))
+        begin(event, true);
+    else
+        timeline_.bars[known->second].seen_start = true;
+}
+
 ProcessBar& TimelineBuilder::bar_of(const EventView& event) {
     const auto known = live_.find(event.pid);
+    doubtful_.erase(event.pid);
     // nobody told of its beginning
     ProcessBar& bar = known == live_.end() ? begin(event, false) : timeline_.bars[known->second];
     if (bar.container_pid == 0) bar.container_pid = event.container_pid;
@@ -117,17 +148,18 @@ void TimelineBuilder::add(const EventView& event) {
     if (event.kind == ProcessEventKind::lost)
         timeline_.losses.push_back({event.time, event.number, event.reason});
     if (event.kind == ProcessEventKind::cut) timeline_.cut = event.time;
+    if (event.kind == ProcessEventKind::bound) begin_anew(event.time);
     if (!event.kind || event.pid == 0) return;
     switch (*event.kind) {
         case ProcessEventKind::forked:
-            begin(event, true);
+            fork(event);
             break;
         case ProcessEventKind::adopted:
             // one that is known already was only found again
             if (ProcessBar& bar = bar_of(event); bar.names.empty()) rename(bar, event, false);
             break;
         case ProcessEventKind::restored:
-            begin(event, true).restored = true;
+            restore(bar_of(event), event);
             break;
         case ProcessEventKind::execed:
             rename(bar_of(event), event, true);
@@ -151,6 +183,7 @@ void TimelineBuilder::add(const EventView& event) {
 }
 
 Timeline TimelineBuilder::finish(int64_t until, bool alive) {
+    close_doubtful();
     Timeline done = std::exchange(timeline_, {});
     // an end of the job is known in seconds: where all was seen the last event is better
     if (!live_.empty() || done.cut) done.to = std::max(done.to, until);

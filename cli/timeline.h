@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "cli/event_view.h"
@@ -75,12 +76,19 @@ class TimelineBuilder {
 
   private:
     ProcessBar& begin(const EventView& event, bool seen_start);
+    void fork(const EventView& event);
+    void restore(ProcessBar& bar, const EventView& event);
     ProcessBar& bar_of(const EventView& event);
     void rename(ProcessBar& bar, const EventView& event, bool exec);
     void end(const EventView& event);
+    void begin_anew(int64_t time);
+    void close_doubtful();
 
     Timeline timeline_;
     std::unordered_map<int64_t, uint32_t> live_;  // places of bars by pid
+    // Lived when tracking began anew, and were not met since: they may have ended before.
+    std::unordered_set<int64_t> doubtful_;
+    int64_t doubt_time_ = 0;
 };
 
 }  // namespace xos

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -49,6 +50,12 @@ Outcome<std::vector<std::string>> list_cgroups(int directory, size_t max) {
     while (const dirent* entry = names.size() < max ? readdir(entries.get()) : nullptr)
         if (entry->d_type == DT_DIR && entry->d_name[0] != '.') names.emplace_back(entry->d_name);
     return names;
+}
+
+Outcome<uint64_t> cgroup_id(int directory) {
+    struct stat st{};
+    if (fstat(directory, &st) != 0) return failure_errno(errno, "cannot look at a cgroup");
+    return st.st_ino;
 }
 
 Outcome<void> write_cgroup_file(int directory, const char* name, std::string_view value) {

@@ -16,6 +16,8 @@ namespace xos {
 Outcome<std::string> read_cgroup_file(int directory, const char* name);
 // The names of the cgroups right below, at most max of them.
 Outcome<std::vector<std::string>> list_cgroups(int directory, size_t max = SIZE_MAX);
+// kernfs: the inode number is the cgroup's id.
+Outcome<uint64_t> cgroup_id(int directory);
 Outcome<void> write_cgroup_file(int directory, const char* name, std::string_view value);
 
 }  // namespace xos

@@ -1,12 +1,11 @@
 #include "xosd/tracking/container_service.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "xosd/tracking/cgroup_file.h"
 #include "xosd/tracking/container_name.h"
 #include "xosd/tracking/container_place.h"
 
@@ -25,9 +24,9 @@ struct OpenCgroup {
 Outcome<OpenCgroup> open_with_id(const CgroupTop& top, const std::string& path) {
     auto directory = top.open(path);
     if (!directory) return std::unexpected(directory.error());
-    struct stat st{};
-    if (fstat(directory->get(), &st) != 0) return failure_errno(errno, "cannot look at the cgroup {}", path);
-    return OpenCgroup{*std::move(directory), st.st_ino};  // kernfs: the inode number is the cgroup's id
+    const auto id = cgroup_id(directory->get());
+    if (!id) return std::unexpected(id.error());
+    return OpenCgroup{*std::move(directory), *id};
 }
 
 bool is_of_others(const std::string& binding) {  // of jobs and sessions

@@ -65,10 +65,11 @@ Outcome<JobCgroup> JobCgroup::open(const CgroupParent& parent, const std::string
     cgroup.directory_.reset(openat(parent.fd, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
     if (!cgroup.directory_ && errno == ENOENT)
         return failure(Errc::not_found, "there is no cgroup {}", cgroup.path_);
-    struct stat st{};
-    if (!cgroup.parent_ || !cgroup.directory_ || fstat(cgroup.fd(), &st) != 0)
+    if (!cgroup.parent_ || !cgroup.directory_)
         return failure_errno(errno, "cannot open the cgroup {}", cgroup.path_);
-    cgroup.id_ = st.st_ino;  // kernfs: the inode number is the cgroup's id
+    const auto id = cgroup_id(cgroup.fd());
+    if (!id) return std::unexpected(id.error());
+    cgroup.id_ = *id;
     return cgroup;
 }
 

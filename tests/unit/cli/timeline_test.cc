@@ -81,6 +81,27 @@ TEST_CASE("escapes, restored processes, and more names than are kept") {
     CHECK(timeline.bars[1].name() == "name199");
 }
 
+TEST_CASE("where tracking began anew, who is not found again has ended unseen") {
+    const Timeline timeline =
+        timeline_of({event_at(0, bound, 0), fork_at(1, 10, 1), fork_at(2, 20, 10), fork_at(3, 30, 10),
+                     event_at(50, bound, 0), name_at(51, adopted, 10, "found"), fork_at(60, 30, 10),
+                     end_at(70, 10, 0), end_at(80, 30, 0)},
+                    at(100), true);
+    REQUIRE(timeline.bars.size() == 4);
+    CHECK((timeline.bars[0].ending == Ending::zero && timeline.bars[0].to == at(70)));
+    CHECK((timeline.bars[1].ending == Ending::unknown && timeline.bars[1].to == at(50)));
+    CHECK((timeline.bars[2].ending == Ending::unknown && timeline.bars[2].to == at(50)));
+    CHECK((timeline.bars[3].ending == Ending::zero && timeline.bars[3].from == at(60)));
+}
+
+TEST_CASE("a process that was found before its fork was told, or restored after it, is one") {
+    const Timeline timeline =
+        timeline_of({name_at(1, adopted, 10, "sh"), fork_at(2, 10, 1), fork_at(3, 20, 10),
+                     name_at(4, restored, 20, "again"), end_at(5, 20, 0), end_at(6, 10, 0)});
+    REQUIRE(timeline.bars.size() == 2);
+    CHECK((timeline.bars[0].seen_start && timeline.bars[1].restored));
+}
+
 TEST_CASE("a chain of processes may be as long as a job likes, on a timeline too") {
     std::vector<EventView> events;
     for (int pid = 2; pid < 50'000; ++pid) events.push_back(fork_at(pid, pid, pid - 1));

@@ -24,10 +24,6 @@ const ProcessInfo* find_process(const JobSnapshot& snapshot, pid_t pid) {
     return found == snapshot.processes.end() ? nullptr : &*found;
 }
 
-int wait_for_signal() {
-    for (;;) pause();
-}
-
 }  // namespace
 
 TEST_CASE("a storm of processes is counted exactly and leaves nothing") {

@@ -96,6 +96,10 @@ pid_t spawn_in(const JobCgroup& cgroup, const std::function<int()>& body) {
     return pid;
 }
 
+int wait_for_signal() {
+    for (;;) pause();
+}
+
 int reap(pid_t pid) {
     int status = -1;
     if (waitpid(pid, &status, 0) != pid) give_up("no process " + std::to_string(pid) + " to reap");

@@ -46,6 +46,8 @@ class TrackingGround {
 
 // Starts body in a new process that lives in cgroup from its first instruction. Returns its pid.
 pid_t spawn_in(const JobCgroup& cgroup, const std::function<int()>& body);
+// For it: until it is killed.
+int wait_for_signal();
 // The wait(2) status.
 int reap(pid_t pid);
 
