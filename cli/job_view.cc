@@ -139,14 +139,20 @@ Outcome<std::vector<ProcessView>> read_process_views(const JsonNode& list) {
     return processes;
 }
 
+namespace {
+
+// Of a job it is said in the past, of its processes as an event.
+std::string describe_job_status(int32_t status) {
+    return WIFEXITED(status) ? compose("exited {}", WEXITSTATUS(status)) : describe_status(status);
+}
+
+}  // namespace
+
 std::string describe_end(const JobView& job) {
     if (job.state != "ended") return job.state;
     if (!job.wait_status)
         return job.reason.empty() ? "ended, how is not known" : "ended: " + plain(job.reason);
-    const int status = *job.wait_status;
-    const std::string end =
-        WIFEXITED(status) ? compose("exited {}", WEXITSTATUS(status)) : describe_status(status);
-    return end + (job.reason.empty() ? "" : ": " + plain(job.reason));
+    return describe_job_status(*job.wait_status) + (job.reason.empty() ? "" : ": " + plain(job.reason));
 }
 
 std::string format_jobs(const std::vector<JobView>& jobs) {
@@ -158,13 +164,13 @@ std::string format_jobs(const std::vector<JobView>& jobs) {
             why = "  (" + plain(job.reason) + ")";
         else if (job.state == "ended" && !job.wait_status)
             why = "  (how is not known)";
-        out += compose(
-            "{:<8} {:<20} {:<14} {:>8} {:>5} {:>9} {:>4}  {}{}\n", job.job,
-            job.state == "ended" && job.wait_status ? describe_status(*job.wait_status) : plain(job.state),
-            short_clock_text(job.submitted), job.wall_usec ? hours_text(*job.wall_usec) : "-",
-            job.memory_peak ? memory_text(*job.memory_peak) : "-",
-            job.cpu_usec ? cpu_text(*job.cpu_usec) : "-",
-            job.generation == 0 ? "-" : std::to_string(job.generation), plain(job.command), why);
+        out += compose("{:<8} {:<20} {:<14} {:>8} {:>5} {:>9} {:>4}  {}{}\n", job.job,
+                       job.state == "ended" && job.wait_status ? describe_job_status(*job.wait_status)
+                                                               : plain(job.state),
+                       short_clock_text(job.submitted), job.wall_usec ? hours_text(*job.wall_usec) : "-",
+                       job.memory_peak ? memory_text(*job.memory_peak) : "-",
+                       job.cpu_usec ? cpu_text(*job.cpu_usec) : "-",
+                       job.generation == 0 ? "-" : std::to_string(job.generation), plain(job.command), why);
     }
     return out;
 }

@@ -1,4 +1,5 @@
-// Any bytes as a message between xosd and its connector agent: refused, or a message that is written as it was read.
+// Any bytes as a message between xosd and its connector agent: refused, or a message that is written as it
+// was read.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
