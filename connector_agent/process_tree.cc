@@ -84,6 +84,7 @@ void ProcessTree::apply_fork(const ProcEvent& event, Changes& changes) {
 TrackedProcess& ProcessTree::adopt(const ProcEvent& event, Changes& changes) {
     TrackedProcess& process = processes_[event.tgid];
     process = {.pid = event.tgid, .threaded = true, .threads_unsure = true, .adopted = true};
+    learn(process, event);
     changes.push_back(describe(ProcessEventKind::adopted, process));
     return process;
 }
@@ -91,6 +92,7 @@ TrackedProcess& ProcessTree::adopt(const ProcEvent& event, Changes& changes) {
 void ProcessTree::apply_exec(const ProcEvent& event, Changes& changes) {
     const auto known = processes_.find(event.tgid);
     TrackedProcess& process = known == processes_.end() ? adopt(event, changes) : known->second;
+    learn(process, event);
     // whichever thread called it is the leader now, and alone
     process.threads.clear();
     process.leader_alive = true;
@@ -159,13 +161,19 @@ void ProcessTree::apply_other(const ProcEvent& event, Changes& changes) {
     changes.push_back(change);
 }
 
-void ProcessTree::learn(int32_t pid, int32_t container_pid, uint64_t identity, const Comm& comm) {
-    const auto known = processes_.find(pid);
-    if (known == processes_.end()) return;
-    TrackedProcess& process = known->second;
-    process.container_pid = container_pid;
-    process.comm = comm;
-    if (process.identity == 0) process.identity = identity;
+void ProcessTree::learn(TrackedProcess& process, const ProcEvent& event) {
+    if (event.container_pid == 0) return;
+    process.container_pid = event.container_pid;
+    process.comm = event.name;
+    if (process.identity == 0) process.identity = event.identity;
+}
+
+void ProcessTree::complete(const ObservedProcess& seen) {
+    const auto known = processes_.find(seen.pid);
+    if (known == processes_.end() || !is_same(known->second, seen)) return;
+    known->second.container_pid = seen.container_pid;
+    known->second.identity = seen.identity;
+    known->second.comm = seen.comm;
 }
 
 void ProcessTree::begin_reading(uint64_t now_ns) {

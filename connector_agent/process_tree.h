@@ -77,8 +77,8 @@ class ProcessTree {
 
     // Appends what the event changed: nothing, one thing, or two where it reveals an end that was missed.
     void apply(const ProcEvent& event, Changes& changes);
-    // What an exec or an exit is missing: the filter's word on the process that acted.
-    void learn(int32_t pid, int32_t container_pid, uint64_t identity, const Comm& comm);
+    // Pids, identity and name of a known process as /proc shows them.
+    void complete(const ObservedProcess& seen);
 
     // A reading of the cgroup begins: nobody was seen yet.
     void begin_reading(uint64_t now_ns);
@@ -113,6 +113,7 @@ class ProcessTree {
     void apply_exit_of_unknown(const ProcEvent& event, Changes& changes);
     void apply_other(const ProcEvent& event, Changes& changes);
     static void note_status(TrackedProcess& process, const ProcEvent& event);
+    static void learn(TrackedProcess& process, const ProcEvent& event);
     TrackedProcess& adopt(const ProcEvent& event, Changes& changes);
 
     std::unordered_map<int32_t, TrackedProcess> processes_;

@@ -49,10 +49,20 @@ void Tracker::watch_main(const WatchMain& request) {
     drain();
     resync_now(*binding);
     binding->watch_main(request.pid, monotonic_ns());
+    if (binding->request().restored) complete_all(*binding);
     binding->tell_restored(monotonic_ns());
     plan_resync(*binding, kExitEventGraceNs);
     tell_ends(*binding);
     store(*binding);
+}
+
+// Who was only held so far: both pids are what a restored process is known by.
+void Tracker::complete_all(Binding& binding) {
+    std::vector<int32_t> pids;
+    for (const auto& [pid, process] : binding.tree().processes())
+        if (process.container_pid == 0) pids.push_back(pid);
+    for (const int32_t pid : pids)
+        if (const auto seen = files_.observe(pid)) binding.tree().complete(*seen);
 }
 
 void Tracker::unbind(const Unbind& request) {

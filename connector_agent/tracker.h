@@ -88,6 +88,7 @@ class Tracker {
     void resync_all();
     void plan_resync(Binding& binding, uint64_t delay_ns);
     void hold_young(uint64_t now);
+    void complete_all(Binding& binding);
     void tell_loss(const Lost& loss);
 
     ProcEventSource source_;

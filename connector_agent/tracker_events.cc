@@ -61,25 +61,26 @@ void Tracker::process(const EventMessage& message) {
     if (Binding* binding = route(*event, origin)) process_for(*binding, *event, origin);
 }
 
-// The status of a process with threads is not the event's.
+// What the message does not say and the filter has seen. The status of a process with threads is not the event's.
 void Tracker::complete(const Binding& binding, ProcEvent& event, std::optional<xos_origin>& origin) const {
-    if (event.kind != ProcEventKind::exit || !source_.filtered()) return;
     const TrackedProcess* process = binding.tree().find(event.tgid);
-    if (process != nullptr && !process->threaded) return;
-    if (!origin) origin = source_.origin(event.tgid);
+    const bool asks = event.kind == ProcEventKind::exit && (process == nullptr || process->threaded);
+    if (asks && !origin && source_.filtered()) origin = source_.origin(event.tgid);
+    // a fork's is its parent's, and the pid may have a new owner
+    const bool other = process != nullptr && process->identity != 0 && origin &&
+                       origin->identity != process->identity;
+    if (!origin || event.kind == ProcEventKind::fork || other) return;
+    event.container_pid = origin->container_pid;
+    event.identity = origin->identity;
+    event.name = comm_of(*origin);
     // by an event before that, threads may have gone on: such as the one that executed another program
-    if (!origin || origin->end_ns == 0 || event.timestamp_ns < origin->end_ns) return;
-    const bool other = process != nullptr && process->identity != 0 && origin->identity != process->identity;
-    if (other) return;  // the pid has a new owner
-    event.status = origin->status;
-    event.whole = true;
+    event.whole = asks && origin->end_ns != 0 && event.timestamp_ns >= origin->end_ns;
+    if (event.whole) event.status = origin->status;
 }
 
 void Tracker::process_for(Binding& binding, ProcEvent event, std::optional<xos_origin> origin) {
     changes_.clear();
     complete(binding, event, origin);
-    if (origin && event.kind == ProcEventKind::exec)
-        binding.tree().learn(event.tgid, origin->container_pid, origin->identity, comm_of(*origin));
     binding.apply(event, changes_);
     if (!binding.in_batch) changed_.push_back(binding.request().serial);
     binding.in_batch = true;

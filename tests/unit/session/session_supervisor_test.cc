@@ -22,12 +22,18 @@ pid_t start_leftover(UniqueFd& told, bool deaf = false) {
     int ends[2];
     REQUIRE(pipe(ends) == 0);
     told.reset(ends[0]);
+    sigset_t term, before;
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    sigprocmask(SIG_BLOCK, &term, &before);  // it may be asked to end before it has begun
     const pid_t pid = fork();
     if (pid == 0) {
         signal(SIGTERM, deaf ? SIG_IGN : SIG_DFL);  // not the test program's
+        sigprocmask(SIG_SETMASK, &before, nullptr);
         (void)!write(ends[1], "x", 1);
         for (;;) pause();
     }
+    sigprocmask(SIG_SETMASK, &before, nullptr);
     close(ends[1]);
     return pid;
 }

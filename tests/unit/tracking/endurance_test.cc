@@ -218,7 +218,7 @@ TEST_CASE("a thousand bindings come and go without leaving anything") {
     const size_t agents = count_descriptors(node.client().agent_pid());
     rounds(1000);
     CHECK(count_descriptors(getpid()) == ours);
-    CHECK(count_descriptors(node.client().agent_pid()) == agents);
+    CHECK(count_descriptors(node.client().agent_pid()) <= agents);  // it may have held a process then
     CHECK(node.client().bound_jobs().empty());
     CHECK(node.seen().lost.empty());
 }
