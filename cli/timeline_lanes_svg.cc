@@ -84,7 +84,8 @@ void draw_members(SvgDrawing& drawing, const Timeline& timeline, const LaneGroup
         if (!all && !bad(group.members[i])) continue;
         const double x = scale.x(bar.from), whole = scale.x(bar.to) - x;
         const double width = whole > 3 ? whole - kLaneGap : std::max(whole, 1.5);
-        const auto row = static_cast<double>(static_cast<uint64_t>(group.lane[i]) * group.rows / group.lanes);
+        const uint64_t whole_row = static_cast<uint64_t>(group.lane[i]) * group.rows / group.lanes;
+        const auto row = static_cast<double>(whole_row);
         draw_member(drawing, timeline, bar, x, width,
                     {top + row * row_height + kLaneGap / 2, std::max(row_height - kLaneGap, 1.0),
                      row_height >= kNameRoom ? kNameSize : 0});

@@ -214,7 +214,7 @@ void ProcessTree::observe(ObservedProcess seen, bool doubt, Changes& changes) {
         unknown_ends_.erase(seen.pid);
         changes.push_back(describe(ProcessEventKind::adopted, process));
     }
-    see(seen.pid, doubt && seen.threads.size() > 0, changes);
+    see(seen.pid, doubt && !seen.threads.empty(), changes);
 }
 
 void ProcessTree::correct_threads(const ObservedProcess& seen) {

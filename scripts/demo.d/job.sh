@@ -19,6 +19,7 @@ root_pid=$("$node" exec node -- xos ps "$tree" | awk '$2 == 1 {print $1}')
 must root@node "ps -u user1@physics -o user:16,pid,ppid,args; pstree -p -u $root_pid"
 wait "$running" || { failed=1; echo '!! the program did not end well'; }
 in_session "xos wait $tree"
+in_session "xos events $tree"
 refused root@node "ps -eo user:16,args | grep '^user1@phy.*slee[p] 1000'"
 
 heading "7. A long computation, checkpointed, killed, continued"
