@@ -107,6 +107,7 @@ void ProcessTree::apply_exit(const ProcEvent& event, Changes& changes) {
     TrackedProcess& process = known->second;
     // the end of an earlier process of that pid, queued since before we read /proc
     if (event.timestamp_ns + kTickSlackNs < process.started_ns) return;
+    learn(process, event);
     if (event.pid == event.tgid)
         process.leader_alive = false;
     else

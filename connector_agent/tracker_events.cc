@@ -61,14 +61,17 @@ void Tracker::process(const EventMessage& message) {
     if (Binding* binding = route(*event, origin)) process_for(*binding, *event, origin);
 }
 
-// What the message does not say and the filter has seen. The status of a process with threads is not the event's.
+// What the message does not say and the filter has seen. The status of a process with threads is not the
+// event's.
 void Tracker::complete(const Binding& binding, ProcEvent& event, std::optional<xos_origin>& origin) const {
     const TrackedProcess* process = binding.tree().find(event.tgid);
-    const bool asks = event.kind == ProcEventKind::exit && (process == nullptr || process->threaded);
+    const bool asks = event.kind == ProcEventKind::exit &&
+                      (process == nullptr || process->threaded ||
+                       (process->container_pid == 0 && binding.keeps_journal()));  // it has executed nothing
     if (asks && !origin && source_.filtered()) origin = source_.origin(event.tgid);
     // a fork's is its parent's, and the pid may have a new owner
-    const bool other = process != nullptr && process->identity != 0 && origin &&
-                       origin->identity != process->identity;
+    const bool other =
+        process != nullptr && process->identity != 0 && origin && origin->identity != process->identity;
     if (!origin || event.kind == ProcEventKind::fork || other) return;
     event.container_pid = origin->container_pid;
     event.identity = origin->identity;

@@ -218,6 +218,8 @@ TEST_CASE("pid namespaces three deep: both pids of each process, also of those t
     for (const EventRecord& event : story.events)
         if (event.kind == ProcessEventKind::execed) inside.insert(event.container_pid);
     CHECK(inside == std::multiset<int32_t>{2, 3});
+    for (const EventRecord& event : story.events)
+        if (event.kind == ProcessEventKind::ended) CHECK(event.container_pid > 0);
 }
 
 TEST_CASE("processes in cgroups below are the job's") {
