@@ -29,8 +29,8 @@ struct ProcEvent {
     bool whole = false;         // all threads are ending, and status is the process's; not in the message
     uint32_t real_id = 0;       // user and group only
     uint32_t effective_id = 0;  // the same
-    int32_t container_pid = 0;       // what else is known of the process that acts, not in the message; 0: nothing
-    uint64_t identity = 0;           // the same
+    int32_t container_pid = 0;  // what else is known of the process that acts, not in the message; 0: nothing
+    uint64_t identity = 0;      // the same
     std::array<char, 16> name = {};  // the same
     std::array<char, 16> comm = {};  // comm only; NUL-terminated where shorter
 };
