@@ -183,7 +183,7 @@ void measure_memory(Report& report) {
     const double before = proportional_memory(node.client().agent_pid());
     bind_idle(node, kBindings);
     const double grown = proportional_memory(node.client().agent_pid()) - before;
-    const double state = static_cast<double>(kAgentStateSize) / 1024;
+    const double state = static_cast<double>(node.snapshot("first").state_bytes) / 1024;
     report.number("the agent's memory", "an idle binding", (grown + state) / static_cast<double>(kBindings),
                   " KiB", 16);
 }

@@ -26,14 +26,9 @@ Outcome<int> show_jobs(bool all) {
 }
 
 Outcome<int> show_job(const std::string& job) {
-    const auto answer = call_node("org.xtreemos.Job.Describe", about(job));
-    if (!answer) return std::unexpected(answer.error());
-    const JsonNode root = answer->root();
-    const auto status = root.field("status");
-    if (!status) return std::unexpected(status.error());
-    const auto view = read_job_view(*status);
-    if (!view) return std::unexpected(view.error());
-    std::fputs(format_job(*view).c_str(), stdout);
+    const auto report = describe_job(job);
+    if (!report) return std::unexpected(report.error());
+    std::fputs(format_job(report->job).c_str(), stdout);
     return kExitOk;
 }
 

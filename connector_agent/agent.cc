@@ -168,11 +168,9 @@ void Agent::handle(ReceivedMessage received) {
 void Agent::greet() {
     greeted_ = true;
     const std::vector<int> fds = tracker_.source().descriptors();
-    outbox_.send(Welcome{.pid = getpid(),
-                         .filtered = tracker_.source().filtered(),
-                         .waiting = !tracker_.started(),
-                         .held_max = tracker_.held_max()},
-                 true, fds);
+    outbox_.send(
+        Welcome{.pid = getpid(), .filtered = tracker_.source().filtered(), .waiting = !tracker_.started()},
+        true, fds);
     tracker_.send_state();
 }
 

@@ -4,19 +4,15 @@
 #include <ctime>
 #include <utility>
 
+#include "connector_agent/process_files.h"
+
 namespace xos {
 namespace {
 
 constexpr size_t kEndedKept = 256;
 
-uint64_t clock_ns(clockid_t clock) {
-    timespec now{};
-    clock_gettime(clock, &now);
-    return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
-}
-
 EventRecord make_beginning() {
-    const uint64_t monotonic = clock_ns(CLOCK_MONOTONIC);
+    const uint64_t monotonic = monotonic_ns();
     return {.monotonic_ns = monotonic,
             .value = clock_ns(CLOCK_REALTIME) - monotonic,
             .kind = ProcessEventKind::bound};
@@ -109,17 +105,15 @@ void Binding::set_main_end(std::optional<int32_t> status) {
     changed = true;
 }
 
-uint64_t Binding::end_recovery() {
+void Binding::end_recovery() {
     recovering_ = false;
     TrackingCounters& c = state_.counters;
     const uint64_t believed = living_processes(c);
     const uint64_t found = tree_.size();
-    const uint64_t vanished = believed > found ? believed - found : 0;
     if (found > believed) c.adopted += found - believed;
-    c.exit_codes_unknown += vanished;
+    if (believed > found) c.exit_codes_unknown += believed - found;
     c.peak = std::max(c.peak, found);
     changed = true;
-    return vanished;
 }
 
 void Binding::record_loss(uint64_t messages) {

@@ -35,8 +35,8 @@ class Binding {
     // A resumed binding begins with an empty tree, although most of its processes are counted already. Until
     // the first reading of the cgroup ends that, no adoption counts; then the numbers are compared.
     bool recovering() const { return recovering_; }
-    // What the reading found is all that lives. The number of those that nobody saw end.
-    uint64_t end_recovery();
+    // What the reading found is all that lives. The others' ends are counted as unknown.
+    void end_recovery();
 
     // From now on pid is the main process. It may have ended already.
     void watch_main(int32_t pid, uint64_t now_ns);

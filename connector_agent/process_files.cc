@@ -20,17 +20,17 @@ constexpr uint64_t kNsPerSecond = 1'000'000'000;
 constexpr size_t kSmallFile = 4096;
 constexpr size_t kThreadsMax = 65536;
 
-uint64_t clock_ns(clockid_t clock) {
-    timespec now{};
-    clock_gettime(clock, &now);
-    return static_cast<uint64_t>(now.tv_sec) * kNsPerSecond + static_cast<uint64_t>(now.tv_nsec);
-}
-
 bool is_dead(char state) {
     return state == 'Z' || state == 'X';
 }
 
 }  // namespace
+
+uint64_t clock_ns(clockid_t clock) {
+    timespec now{};
+    clock_gettime(clock, &now);
+    return static_cast<uint64_t>(now.tv_sec) * kNsPerSecond + static_cast<uint64_t>(now.tv_nsec);
+}
 
 uint64_t monotonic_ns() {
     return clock_ns(CLOCK_MONOTONIC);

@@ -4,6 +4,8 @@
 // capability. Trusts: the kernel's files; every answer is of the process that had the pid while it was read.
 #pragma once
 
+#include <time.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -28,7 +30,6 @@ class ProcessFiles {
     std::optional<ObservedProcess> observe(int32_t pid) const;
     // Empty as above; also without room, which is said in the log once.
     std::optional<HeldProcess> hold(int32_t pid) const;
-    uint32_t held_max() const { return static_cast<uint32_t>(held_limit_); }
     // Everything for people. Empty where the process is not tracked's any more.
     std::optional<ProcessInfo> describe(const TrackedProcess& tracked) const;
     // CLOCK_MONOTONIC; the time base of events.
@@ -44,6 +45,7 @@ class ProcessFiles {
     mutable bool limit_told_ = false;
 };
 
+uint64_t clock_ns(clockid_t clock);
 uint64_t monotonic_ns();
 
 }  // namespace xos

@@ -18,11 +18,6 @@ bool same_start(uint64_t a, uint64_t b) {
     return (a > b ? a - b : b - a) <= kForkDelayNs;
 }
 
-bool is_same(const TrackedProcess& known, const ObservedProcess& seen) {
-    if (known.identity != 0 && seen.identity != 0) return known.identity == seen.identity;
-    return known.started_ns == 0 || same_start(known.started_ns, seen.started_ns);
-}
-
 TreeChange describe(ProcessEventKind kind, const TrackedProcess& process) {
     return {.kind = kind,
             .pid = process.pid,
@@ -38,6 +33,11 @@ uint64_t join_ids(const ProcEvent& event) {
 
 }  // namespace
 
+bool is_same(const TrackedProcess& known, const ObservedProcess& seen) {
+    if (known.identity != 0 && seen.identity != 0) return known.identity == seen.identity;
+    return known.started_ns == 0 || same_start(known.started_ns, seen.started_ns);
+}
+
 void ProcessTree::apply(const ProcEvent& event, Changes& changes) {
     const size_t before = changes.size();
     if (event.kind == ProcEventKind::fork)
@@ -52,14 +52,14 @@ void ProcessTree::apply(const ProcEvent& event, Changes& changes) {
 }
 
 void ProcessTree::apply_fork(const ProcEvent& event, Changes& changes) {
-    const auto known = processes_.find(event.tgid);
     if (event.pid != event.tgid) {
-        TrackedProcess& process = known == processes_.end() ? adopt(event, changes) : known->second;
+        TrackedProcess& process = find_or_adopt(event, changes);
         auto& threads = process.threads;
         process.threaded = true;
         if (std::ranges::find(threads, event.pid) == threads.end()) threads.push_back(event.pid);
         return;
     }
+    const auto known = processes_.find(event.tgid);
     TreeChange change{.kind = ProcessEventKind::forked, .pid = event.tgid, .parent_pid = event.parent_tgid};
     if (known != processes_.end()) {
         TrackedProcess& process = known->second;
@@ -81,6 +81,11 @@ void ProcessTree::apply_fork(const ProcEvent& event, Changes& changes) {
     changes.push_back(change);
 }
 
+TrackedProcess& ProcessTree::find_or_adopt(const ProcEvent& event, Changes& changes) {
+    const auto known = processes_.find(event.tgid);
+    return known == processes_.end() ? adopt(event, changes) : known->second;
+}
+
 TrackedProcess& ProcessTree::adopt(const ProcEvent& event, Changes& changes) {
     TrackedProcess& process = processes_[event.tgid];
     process = {.pid = event.tgid, .threaded = true, .threads_unsure = true, .adopted = true};
@@ -90,8 +95,7 @@ TrackedProcess& ProcessTree::adopt(const ProcEvent& event, Changes& changes) {
 }
 
 void ProcessTree::apply_exec(const ProcEvent& event, Changes& changes) {
-    const auto known = processes_.find(event.tgid);
-    TrackedProcess& process = known == processes_.end() ? adopt(event, changes) : known->second;
+    TrackedProcess& process = find_or_adopt(event, changes);
     learn(process, event);
     // whichever thread called it is the leader now, and alone
     process.threads.clear();
@@ -149,8 +153,7 @@ void ProcessTree::apply_exit_of_unknown(const ProcEvent& event, Changes& changes
 // What one thread does to itself is not the process's; glibc lets all threads change their ids.
 void ProcessTree::apply_other(const ProcEvent& event, Changes& changes) {
     if (event.pid != event.tgid && event.kind != ProcEventKind::core) return;
-    const auto known = processes_.find(event.tgid);
-    TrackedProcess& process = known == processes_.end() ? adopt(event, changes) : known->second;
+    TrackedProcess& process = find_or_adopt(event, changes);
     if (event.kind == ProcEventKind::comm) process.comm = event.comm;
     const ProcessEventKind kind = event.kind == ProcEventKind::comm      ? ProcessEventKind::named
                                   : event.kind == ProcEventKind::user    ? ProcessEventKind::user
@@ -190,11 +193,10 @@ void ProcessTree::see(int32_t pid, bool doubt, Changes& changes) {
         changes.push_back(describe(ProcessEventKind::returned, process));
 }
 
-bool ProcessTree::miss(int32_t pid, uint64_t now_ns) {
+void ProcessTree::miss(int32_t pid, uint64_t now_ns) {
     const auto known = processes_.find(pid);
-    if (known == processes_.end()) return false;
-    if (known->second.missing_since_ns == 0) known->second.missing_since_ns = now_ns;
-    return true;
+    if (known != processes_.end() && known->second.missing_since_ns == 0)
+        known->second.missing_since_ns = now_ns;
 }
 
 void ProcessTree::observe(ObservedProcess seen, bool doubt, Changes& changes) {

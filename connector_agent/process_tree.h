@@ -56,6 +56,9 @@ struct ObservedProcess {
     UniqueFd pidfd;  // may be empty
 };
 
+// Is seen, by the pid that both have, the process that is known?
+bool is_same(const TrackedProcess& known, const ObservedProcess& seen);
+
 // Something that happened, in the words of the journal. bound, restored, lost and cut are not the tree's.
 struct TreeChange {
     ProcessEventKind kind = ProcessEventKind::forked;
@@ -86,8 +89,8 @@ class ProcessTree {
     void see(int32_t pid, bool doubt, Changes& changes);
     // The cgroup has this one; whoever had the pid before has ended.
     void observe(ObservedProcess seen, bool doubt, Changes& changes);
-    // The process does not live any more, and its end is not known yet. False: it is not known at all.
-    bool miss(int32_t pid, uint64_t now_ns);
+    // The process does not live any more, and its end is not known yet.
+    void miss(int32_t pid, uint64_t now_ns);
     // The threads of a known process, read again: it is as sure as ever.
     void correct_threads(const ObservedProcess& seen);
 
@@ -114,6 +117,7 @@ class ProcessTree {
     void apply_other(const ProcEvent& event, Changes& changes);
     static void note_status(TrackedProcess& process, const ProcEvent& event);
     static void learn(TrackedProcess& process, const ProcEvent& event);
+    TrackedProcess& find_or_adopt(const ProcEvent& event, Changes& changes);
     TrackedProcess& adopt(const ProcEvent& event, Changes& changes);
 
     std::unordered_map<int32_t, TrackedProcess> processes_;

@@ -14,14 +14,11 @@ constexpr int kReadsMax = 8;
 
 // Reads until two readings agree; a job that never stops forking is taken as the last reading shows it, and
 // its events bring the rest.
-std::vector<int32_t> read_members(int cgroup, bool& removed) {
+std::vector<int32_t> read_members(int cgroup) {
     std::vector<int32_t> before;
     for (int reading = 0; reading < kReadsMax; ++reading) {
         auto pids = read_cgroup_members(cgroup);
-        if (!pids) {
-            removed = pids.error().code == Errc::not_found;
-            return removed ? std::vector<int32_t>{} : before;
-        }
+        if (!pids) return pids.error().code == Errc::not_found ? std::vector<int32_t>{} : before;
         if (reading > 0 && *pids == before) break;
         before = std::move(*pids);
     }
@@ -52,12 +49,7 @@ Whereabouts find_whereabouts(const TrackedProcess& process, std::string_view cgr
         if (is_over(process.pidfd.get())) return Whereabouts::gone;
     } else {
         const auto seen = files.observe(process.pid);
-        if (!seen) return Whereabouts::gone;
-        constexpr uint64_t kSameStartNs = 2'000'000'000;
-        const bool other = process.identity != 0 ? seen->identity != process.identity
-                                                 : process.started_ns != 0 &&
-                                                       seen->started_ns > process.started_ns + kSameStartNs;
-        if (other) return Whereabouts::gone;  // the pid has a new owner
+        if (!seen || !is_same(process, *seen)) return Whereabouts::gone;  // the pid may have a new owner
     }
     const auto path = files.cgroup_path(process.pid);
     if (!path) return Whereabouts::gone;
@@ -80,11 +72,11 @@ bool is_inside(std::string_view path, std::string_view cgroup) {
     return path.size() == cgroup.size() || path[cgroup.size()] == '/';
 }
 
-ResyncReport resync(Binding& binding, const ProcessFiles& files, uint64_t now_ns, bool doubt,
-                    ProcessTree::Changes& changes) {
-    ResyncReport report;
+uint32_t resync(Binding& binding, const ProcessFiles& files, uint64_t now_ns, bool doubt,
+                ProcessTree::Changes& changes) {
+    uint32_t undecided = 0;
     ProcessTree& tree = binding.tree();
-    const std::vector<int32_t> members = read_members(binding.cgroup(), report.cgroup_removed);
+    const std::vector<int32_t> members = read_members(binding.cgroup());
     tree.begin_reading(now_ns);
     const std::vector<int32_t> over = find_over(tree);
     for (const int32_t pid : members) {
@@ -104,12 +96,12 @@ ResyncReport resync(Binding& binding, const ProcessFiles& files, uint64_t now_ns
         if (now_ns - process.missing_since_ns >= kExitEventGraceNs)
             gone.push_back(pid);
         else
-            ++report.undecided;
+            ++undecided;
     }
     for (const int32_t pid : inside) tree.see(pid, doubt, changes);
     for (const int32_t pid : escaped) tree.mark_escaped(pid, changes);
     for (const int32_t pid : gone) tree.end(pid, find_status(*tree.find(pid)), changes);
-    return report;
+    return undecided;
 }
 
 bool settle_unsure(Binding& binding, const ProcessFiles& files, uint64_t now_ns) {
@@ -119,10 +111,12 @@ bool settle_unsure(Binding& binding, const ProcessFiles& files, uint64_t now_ns)
         const TrackedProcess* process = tree.find(pid);
         if (process == nullptr) continue;
         const auto seen = files.observe(pid);
-        if (seen && (process->identity == 0 || process->identity == seen->identity))
+        if (seen && is_same(*process, *seen)) {
             tree.correct_threads(*seen);
-        else
-            gone = tree.miss(pid, now_ns);
+            continue;
+        }
+        tree.miss(pid, now_ns);
+        gone = true;
     }
     return gone;
 }

@@ -15,15 +15,11 @@ namespace xos {
 
 inline constexpr uint64_t kExitEventGraceNs = 200'000'000;
 
-struct ResyncReport {
-    uint32_t undecided = 0;  // gone, but an exit event may still come: resync again after the grace
-    bool cgroup_removed = false;
-};
-
 // The caller has read the socket empty just before. doubt: events may have been lost, so that what is held is
-// only known to live, not with which threads. Appends what it corrected to changes; counts nothing.
-ResyncReport resync(Binding& binding, const ProcessFiles& files, uint64_t now_ns, bool doubt,
-                    ProcessTree::Changes& changes);
+// only known to live, not with which threads. Appends what it corrected to changes; counts nothing. The
+// number of those that are gone and whose exit event may still come: resync again after the grace.
+uint32_t resync(Binding& binding, const ProcessFiles& files, uint64_t now_ns, bool doubt,
+                ProcessTree::Changes& changes);
 // Asks after those of which a thread has ended while it was not sure that no other is left. The caller has
 // read the socket empty just before. True: one is gone, and the events of its other threads have their grace
 // to come: resync after it.

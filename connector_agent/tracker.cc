@@ -167,12 +167,12 @@ void Tracker::resync_now(Binding& binding, bool doubt) {
     binding.resync_due_ns = 0;
     const uint64_t now = monotonic_ns();
     ProcessTree::Changes changes;
-    const ResyncReport report = resync(binding, files_, now, doubt, changes);
+    const uint32_t undecided = resync(binding, files_, now, doubt, changes);
     binding.record(changes, now);
-    bool expected = binding.expect_main(now);
+    const bool expected = binding.expect_main(now);
     if (binding.recovering()) binding.end_recovery();
     settle(binding, changes);
-    if (report.undecided > 0 || expected) plan_resync(binding, kExitEventGraceNs);
+    if (undecided > 0 || expected) plan_resync(binding, kExitEventGraceNs);
     const uint64_t unknown = binding.counters().exit_codes_unknown - binding.unknown_told;
     binding.unknown_told += unknown;
     if (unknown > 0)
@@ -181,8 +181,9 @@ void Tracker::resync_now(Binding& binding, bool doubt) {
     store(binding);
 }
 
-void Tracker::resync_all() {
+void Tracker::resync_all(LossReason why) {
     for (auto& [serial, binding] : bindings_) {
+        binding.doubt = why;
         binding.record_resync();
         resync_now(binding, true);
     }

@@ -42,7 +42,6 @@ class Tracker {
 
     bool started() const { return started_; }
     const ProcEventSource& source() const { return source_; }
-    uint32_t held_max() const { return files_.held_max(); }
     // The socket is readable.
     void read_events();
     // Heartbeat, equation, a share of the bindings re-read. Once a second; more often while silent().
@@ -85,7 +84,8 @@ class Tracker {
     void store(Binding& binding);
     void note_journal(Binding& binding, const std::optional<Error>& failed);
     void resync_now(Binding& binding, bool doubt = false);
-    void resync_all();
+    // All may have missed something.
+    void resync_all(LossReason why);
     void plan_resync(Binding& binding, uint64_t delay_ns);
     void hold_young(uint64_t now);
     void complete_all(Binding& binding);

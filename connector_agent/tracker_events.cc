@@ -169,8 +169,7 @@ void Tracker::check_heartbeat(bool overflow) {
     silent_since_ns_ = 0;
     send_(Silence{.silent = false, .seconds = seconds}, true);
     tell_loss({.reason = LossReason::silence, .number_known = false});
-    for (auto& [serial, binding] : bindings_) binding.doubt = LossReason::silence;
-    resync_all();
+    resync_all(LossReason::silence);
 }
 
 void Tracker::check_gap() {
@@ -178,8 +177,7 @@ void Tracker::check_gap() {
     if (gap <= gap_told_) return;
     tell_loss({.reason = LossReason::kernel_gap, .events = gap - gap_told_});
     gap_told_ = gap;
-    for (auto& [serial, binding] : bindings_) binding.doubt = LossReason::kernel_gap;
-    resync_all();
+    resync_all(LossReason::kernel_gap);
 }
 
 void Tracker::check_equation() {

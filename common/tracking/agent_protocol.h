@@ -82,10 +82,7 @@ struct Welcome {
     int32_t pid = 0;
     bool filtered = false;  // a kernel filter selects the events
     bool waiting = false;   // has not been told to start
-    uint32_t held_max = 0;  // processes that it holds by pidfd at most
-    static void fields(auto& io, auto& self) {
-        io(self.version, self.pid, self.filtered, self.waiting, self.held_max);
-    }
+    static void fields(auto& io, auto& self) { io(self.version, self.pid, self.filtered, self.waiting); }
 };
 
 struct BindingState {
@@ -109,12 +106,11 @@ struct SnapshotPage {
     uint32_t serial = 0, request = 0;
     bool last = false;
     bool found = true;         // false: no such binding
-    uint32_t held = 0;         // processes that the agent holds by pidfd, of all bindings
     uint64_t state_bytes = 0;  // pages of the shared memory that are in use, of all bindings
     TrackingCounters counters;
     std::vector<ProcessInfo> processes;
     static void fields(auto& io, auto& self) {
-        io(self.serial, self.request, self.last, self.found, self.held, self.state_bytes);
+        io(self.serial, self.request, self.last, self.found, self.state_bytes);
         io.counters(self.counters);
         io.processes(self.processes, kSnapshotPageMax);
     }

@@ -69,11 +69,7 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(LoginSession, FIELD(session, INT), FIELD(lo
                                      FIELD(opened, INT), FIELD_OPTIONAL(expires, INT),
                                      FIELD_OPTIONAL(serial, STRING), FIELD_OPTIONAL(fingerprint, STRING),
                                      FIELD_OPTIONAL(cgroup, STRING), FIELD_OPTIONAL(ending, STRING));
-static SD_VARLINK_DEFINE_STRUCT_TYPE(SessionProcess, FIELD(pid, INT), FIELD(parent, INT),
-                                     FIELD_OPTIONAL(containerPid, INT), FIELD(uid, INT), FIELD(state, STRING),
-                                     FIELD(started, INT), FIELD(cpuUsec, INT), FIELD(memory, INT),
-                                     FIELD(threads, INT), FIELD(comm, STRING), FIELD_OPTIONAL(identity, INT),
-                                     FIELD(escaped, BOOL), FIELD(command, STRING));
+static SD_VARLINK_DEFINE_STRUCT_TYPE(SessionProcess, PROCESS_FIELDS);
 static SD_VARLINK_DEFINE_METHOD(ListSessions,
                                 SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(sessions, LoginSession, SD_VARLINK_ARRAY));
 static SD_VARLINK_DEFINE_METHOD(ShowSession, IN(session, INT),
@@ -140,11 +136,7 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(ProcessEvent, FIELD(time, INT), FIELD(event
                                      FIELD_OPTIONAL(gid, INT), FIELD_OPTIONAL(effectiveGid, INT),
                                      FIELD_OPTIONAL(comm, STRING), FIELD_OPTIONAL(number, INT),
                                      FIELD_OPTIONAL(reason, STRING));
-static SD_VARLINK_DEFINE_STRUCT_TYPE(JobProcess, FIELD(pid, INT), FIELD(parent, INT),
-                                     FIELD_OPTIONAL(containerPid, INT), FIELD(uid, INT), FIELD(state, STRING),
-                                     FIELD(started, INT), FIELD(cpuUsec, INT), FIELD(memory, INT),
-                                     FIELD(threads, INT), FIELD(comm, STRING), FIELD_OPTIONAL(identity, INT),
-                                     FIELD(escaped, BOOL), FIELD(command, STRING));
+static SD_VARLINK_DEFINE_STRUCT_TYPE(JobProcess, PROCESS_FIELDS);
 static SD_VARLINK_DEFINE_METHOD(Run, SD_VARLINK_DEFINE_INPUT(argv, SD_VARLINK_STRING, SD_VARLINK_ARRAY),
                                 SD_VARLINK_DEFINE_INPUT(environment, SD_VARLINK_STRING, SD_VARLINK_ARRAY),
                                 IN(directory, STRING), IN(mode, STRING), IN_OPTIONAL(output, STRING),

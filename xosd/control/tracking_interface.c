@@ -6,10 +6,7 @@ static SD_VARLINK_DEFINE_STRUCT_TYPE(Binding, FIELD(name, STRING), FIELD(cgroup,
                                      FIELD_OPTIONAL(pattern, STRING), FIELD_OPTIONAL(since, INT),
                                      FIELD_OPTIONAL(processes, INT));
 static SD_VARLINK_DEFINE_STRUCT_TYPE(Agent, FIELD(pid, INT), FIELD(filtered, BOOL));
-static SD_VARLINK_DEFINE_STRUCT_TYPE(ContainerProcess, FIELD(pid, INT), FIELD(parent, INT),
-                                     FIELD_OPTIONAL(containerPid, INT), FIELD(uid, INT), FIELD(state, STRING),
-                                     FIELD(started, INT), FIELD(cpuUsec, INT), FIELD(escaped, BOOL),
-                                     FIELD(command, STRING));
+static SD_VARLINK_DEFINE_STRUCT_TYPE(ContainerProcess, PROCESS_FIELDS);
 static SD_VARLINK_DEFINE_METHOD(Add, IN_OPTIONAL(cgroup, STRING), IN_OPTIONAL(container, STRING),
                                 IN_OPTIONAL(name, STRING), OUT(name, STRING), OUT(cgroup, STRING));
 static SD_VARLINK_DEFINE_METHOD(Remove, IN(name, STRING));

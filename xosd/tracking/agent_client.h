@@ -60,6 +60,7 @@ struct AgentCallbacks {
 struct JobSnapshot {
     std::vector<ProcessInfo> processes;
     TrackingCounters counters;
+    uint64_t state_bytes = 0;  // pages of the agent's shared memory that are in use, of all bindings
 };
 
 class AgentClient {

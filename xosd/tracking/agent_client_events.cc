@@ -132,6 +132,7 @@ void AgentClient::handle_page(const SnapshotPage& page) {
     if (pending == snapshots_.end()) return;
     JobSnapshot& collected = pending->second.collected;
     collected.counters = page.counters;
+    collected.state_bytes = page.state_bytes;
     std::ranges::copy(page.processes, std::back_inserter(collected.processes));
     if (!page.last) return;
     PendingSnapshot done = std::move(pending->second);
